@@ -1,0 +1,28 @@
+//! flowlogd receives NetFlow v5, NetFlow v9 and IPFIX from any vendor's
+//! exporter, merges and ages the flows, keeps them in an embedded log store and
+//! answers questions about them.
+//!
+//! # The way of a datagram
+//!
+//! 1. [`listen`] takes it from a socket and stamps it with time and sender.
+//! 2. [`wire`] turns its octets into a Message of Sets.
+//! 3. [`session`] knows the sender: its Templates, options, sampling, sequence
+//!    and clock.
+//! 4. [`flow`] turns each Data Record into the one [`flow::FlowRecord`], named
+//!    by its Information Elements ([`element`]).
+//! 5. [`flowlog`] says to which flow logs the exporter belongs.
+//! 6. [`cache`] merges and ages flows; what leaves it fills a
+//!    [`flow::FlowBatch`].
+//! 7. [`logstore`] keeps every routed row and answers queries.
+//!
+//! [`daemon`] is the loop that calls them in this order.
+//!
+//! # What never happens
+//!
+//! * `element`, `wire`, `session`, `flow`, `cache` and `flowlog` perform no
+//!   I/O, spawn nothing, log nothing and never read a clock.
+//! * No byte from the network can panic the process or grow memory beyond a
+//!   configured limit.
+//! * Nothing is dropped without being counted, by place and by reason.
+//! * Code after `session` cannot tell which protocol a record arrived in.
+
