@@ -26,3 +26,4 @@
 //! * Nothing is dropped without being counted, by place and by reason.
 //! * Code after `session` cannot tell which protocol a record arrived in.
 
+pub mod element;
