@@ -27,3 +27,4 @@
 //! * Code after `session` cannot tell which protocol a record arrived in.
 
 pub mod element;
+pub mod wire;
