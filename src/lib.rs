@@ -27,4 +27,5 @@
 //! * Code after `session` cannot tell which protocol a record arrived in.
 
 pub mod element;
+pub mod session;
 pub mod wire;

@@ -1,0 +1,131 @@
+//! Ids of exporters and their domains.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use crate::session::SourceId;
+
+/// One exporter and Observation Domain, whatever ports and versions it uses.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) exporter: IpAddr,
+    pub(crate) domain: u32,
+    /// Domains of sessions that are this source.
+    pub(crate) members: Vec<u32>,
+    /// When the last member went.
+    released_ms: u64,
+    /// Whether it stands in [`Sources::released`].
+    is_queued: bool,
+}
+
+/// Gives ids to sources, and does not give them again while a flow may bear them.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    slots: Vec<Source>,
+    ids: HashMap<(IpAddr, u32), u32, RandomState>,
+    /// Ids without members, the longest released first.
+    released: VecDeque<u32>,
+}
+
+impl Sources {
+    pub(crate) fn new() -> Self {
+        Self {
+            slots: Vec::new(),
+            ids: HashMap::default(),
+            released: VecDeque::new(),
+        }
+    }
+
+    /// What an id stands for; also for some time after its last session went.
+    pub(crate) fn get(&self, id: SourceId) -> Option<&Source> {
+        self.slots.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// Joins a domain to its source, a new one while there are fewer than `max`.
+    pub(crate) fn join(
+        &mut self,
+        exporter: IpAddr,
+        domain: u32,
+        member: u32,
+        max: usize,
+        reusable_before_ms: u64,
+    ) -> Option<SourceId> {
+        let id = match self.ids.get(&(exporter, domain)) {
+            Some(&id) => id,
+            None => self.create(exporter, domain, max, reusable_before_ms)?,
+        };
+        let source = self.slots.get_mut(usize::try_from(id).ok()?)?;
+        source.members.push(member);
+        Some(SourceId(id))
+    }
+
+    /// Parts a domain from its source.
+    pub(crate) fn leave(&mut self, id: SourceId, member: u32, now_ms: u64) {
+        let slot = usize::try_from(id.0).ok();
+        let Some(source) = slot.and_then(|slot| self.slots.get_mut(slot)) else {
+            return;
+        };
+        source.members.retain(|&other| other != member);
+        if source.members.is_empty() {
+            source.released_ms = now_ms;
+            if !source.is_queued {
+                source.is_queued = true;
+                self.released.push_back(id.0);
+            }
+        }
+    }
+
+    fn create(
+        &mut self,
+        exporter: IpAddr,
+        domain: u32,
+        max: usize,
+        reusable_before_ms: u64,
+    ) -> Option<u32> {
+        let source = Source {
+            exporter,
+            domain,
+            members: Vec::new(),
+            released_ms: 0,
+            is_queued: false,
+        };
+        let id = match self.reusable(reusable_before_ms) {
+            Some(id) => {
+                let slot = self.slots.get_mut(usize::try_from(id).ok()?)?;
+                self.ids.remove(&(slot.exporter, slot.domain));
+                *slot = source;
+                id
+            }
+            None if self.slots.len() < max => {
+                let id = u32::try_from(self.slots.len()).ok()?;
+                self.slots.push(source);
+                id
+            }
+            None => return None,
+        };
+        self.ids.insert((exporter, domain), id);
+        Some(id)
+    }
+
+    /// The longest released id, if that is long enough ago.
+    fn reusable(&mut self, before_ms: u64) -> Option<u32> {
+        while let Some(&id) = self.released.front() {
+            let source = self.slots.get_mut(usize::try_from(id).ok()?)?;
+            if !source.members.is_empty() {
+                // It came back; it is queued again when it goes again.
+                source.is_queued = false;
+                self.released.pop_front();
+                continue;
+            }
+            if source.released_ms >= before_ms {
+                return None;
+            }
+            self.released.pop_front();
+            return Some(id);
+        }
+        None
+    }
+}
