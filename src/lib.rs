@@ -27,5 +27,6 @@
 //! * Code after `session` cannot tell which protocol a record arrived in.
 
 pub mod element;
+pub mod flow;
 pub mod session;
 pub mod wire;

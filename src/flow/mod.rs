@@ -1,0 +1,29 @@
+//! The one internal model: [`FlowRecord`], its [`FlowKey`], and [`FlowBatch`],
+//! the columns that leave a lane.
+
+pub mod account;
+#[cfg(feature = "journal")]
+pub mod arrow;
+pub mod batch;
+pub mod filter;
+pub mod merge;
+pub mod nsel;
+pub mod plan;
+pub mod record;
+#[cfg(feature = "journal")]
+pub mod schema;
+
+pub use account::Amount;
+#[cfg(feature = "journal")]
+pub use arrow::{Names, RouteNames};
+pub use batch::FlowBatch;
+pub use filter::{Filter, FilterError, protocol_name};
+pub use merge::{Merge, Overflow};
+pub use nsel::{Nsel, NselSettings};
+pub use plan::{Faults, Plan, PlanSettings};
+pub use record::{
+    Connection, DIRECTION_ABSENT, Detail, EXTRA_MAX, EndReason, Event, FlowKey, FlowRecord,
+    Presence, RecordFlags,
+};
+#[cfg(feature = "journal")]
+pub use schema::{COLUMNS, Column, Kind, SCHEMA_VERSION, VERSION_KEY, schema};

@@ -1,0 +1,161 @@
+//! A Template compiled to straight loads into a [`crate::flow::FlowRecord`].
+//!
+//! Compilation decides everything that is the same for all records: which of
+//! several elements is preferred, which length is acceptable, what the counters
+//! mean. A record then costs one pass over a short list of loads, none of which
+//! looks at an element id, allocates or goes through a pointer to a function.
+
+mod content;
+mod decode;
+mod detail;
+mod fields;
+mod finish;
+mod load;
+mod rules;
+mod slot;
+mod times;
+
+#[cfg(test)]
+mod tests;
+
+use content::Content;
+use content::Counters;
+use content::has;
+use detail::DetailPlan;
+use fields::Field;
+use fields::Fields;
+use finish::SamplingShape;
+use finish::Shape;
+use load::Load;
+use load::Loads;
+use rules::Loaded;
+use rules::RULES;
+use slot::Slot;
+use times::TimeShape;
+
+use crate::element::ElementId;
+use crate::session;
+use crate::wire::Template;
+use crate::wire::TemplateKind;
+
+/// What compilation depends on beside the Template.
+#[derive(Clone, Debug, Default)]
+pub struct PlanSettings {
+    /// Elements to keep in [`crate::flow::Detail::extra`] because a flow log asks for them.
+    pub wanted: Vec<ElementId>,
+}
+
+/// How to read the records of one Template.
+///
+/// Of an element that occurs several times the first that is not 0 counts, and
+/// all are kept in [`crate::flow::Detail::extra`] (P-038, P-115). A field whose length its
+/// element cannot have is not read (P-041, P-825); [`Plan::faults`] counts it.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    content: Content,
+    shape: Shape,
+    loads: Loads,
+    /// The way back, if the records are biflows (P-310).
+    back: Option<(Shape, Loads)>,
+    detail: DetailPlan,
+    /// Lengths of the runs of fixed-length fields; one in a fixed layout.
+    runs: Box<[usize]>,
+    /// Whether a record may be a NAT event (P-340).
+    nat: bool,
+    faults: Faults,
+}
+
+/// Fields of a Template that its records are read without.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Faults {
+    /// Of a length their element cannot have (P-041, P-825).
+    pub opaque: usize,
+    /// Extra elements beyond [`crate::flow::EXTRA_MAX`], and fields behind
+    /// the 64th of variable length.
+    pub unkept: usize,
+}
+
+impl session::Plan for Plan {
+    type Settings = PlanSettings;
+
+    fn compile(template: &Template, settings: &PlanSettings) -> Self {
+        let fields = Fields::of(template);
+        let length = Fields::length(template);
+        let counters = Counters::choose(&fields.all);
+        let (shape, loaded) = load(template, &fields.all, counters);
+        let mut content = Content::choose(template.kind, &fields.all, counters, shape.present);
+        let mut back = matches!(content, Content::Connection | Content::Nsel)
+            .then(|| (shape.turned(), Loads::default()));
+        let mut opaque = loaded.opaque + times::misshapen(&fields.all);
+        let reverse = fields.reverse();
+        if !reverse.is_empty() && template.kind == TemplateKind::Data {
+            let (own, loaded) = load(template, &reverse, Counters::choose(&reverse));
+            opaque += loaded.opaque + times::misshapen(&reverse);
+            back = Some((own.joined_to(&shape), Loads::new(loaded.loads, length)));
+            if !shape.is_directed() && !has(&fields.all, &[56, 57, 80, 81]) {
+                content = Content::Undirected;
+            }
+        }
+        let events = content.may_be_event(&fields.all);
+        let detail = DetailPlan::of(&fields.all, &settings.wanted, events);
+        Self {
+            content,
+            shape,
+            back,
+            faults: Faults {
+                opaque: opaque + detail.opaque,
+                unkept: fields.unreached + detail.unkept,
+            },
+            loads: Loads::new(loaded.loads, length),
+            detail,
+            runs: fields.runs.into(),
+            nat: has(&fields.all, &[230]),
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.heap()
+    }
+}
+
+impl Plan {
+    /// Octets it occupies beside its own size.
+    fn heap(&self) -> usize {
+        let back = self.back.as_ref().map_or(0, |(_, loads)| loads.heap());
+        self.loads.heap() + back + self.detail.heap() + size_of_val(&*self.runs)
+    }
+
+    /// Fields of the Template that its records are read without.
+    pub fn faults(&self) -> Faults {
+        self.faults
+    }
+
+    /// Whether no record says anything: biflows without directional key, which
+    /// must be discarded (P-310) and counted by the caller.
+    pub fn is_undirected(&self) -> bool {
+        self.content == Content::Undirected
+    }
+}
+
+/// The loads of some fields and what their records have in common.
+fn load(template: &Template, fields: &[Field], counters: Counters) -> (Shape, Loaded) {
+    let (times, time_rules) = TimeShape::choose(fields);
+    let rules = RULES.iter().chain(counters.rules()).chain(&time_rules);
+    let loaded = Loaded::of(fields, rules);
+    let loads = |slot| loaded.loads.iter().any(|load: &Load| load.slot == slot);
+    let shape = Shape {
+        template: template.id,
+        present: loaded.present,
+        ipv4: loads(Slot::Src4) || loads(Slot::Dst4),
+        icmp: loads(Slot::Icmp) || loads(Slot::IcmpType),
+        counters,
+        times,
+        sampling: SamplingShape {
+            interval: loads(Slot::SamplingInterval),
+            packet_interval: loads(Slot::PacketInterval),
+            packet_space: loads(Slot::PacketSpace),
+            selector: loads(Slot::Selector),
+        },
+    };
+    (shape, loaded)
+}

@@ -1,0 +1,354 @@
+//! One flow as an exporter reported it, and as the cache merges it.
+
+use std::net::IpAddr;
+
+use crate::element::ElementId;
+use crate::flow::Amount;
+use crate::session::SamplingRate;
+use crate::session::SourceId;
+use crate::session::TimeFlags;
+
+/// What makes two records the same flow. P-602.
+///
+/// Absent fields are 0 and their bit in `present` is clear, so that records
+/// which differ in presence never merge (P-603).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[repr(C)]
+pub struct FlowKey {
+    /// Source address; IPv4 as IPv4-mapped IPv6.
+    pub src: [u8; 16],
+    /// Destination address; IPv4 as IPv4-mapped IPv6.
+    pub dst: [u8; 16],
+    /// Exporter and Observation Domain (P-601).
+    pub source: SourceId,
+    /// Ingress ifIndex.
+    pub in_if: u32,
+    /// Egress ifIndex.
+    pub out_if: u32,
+    /// Ingress VRF, the egress VRF folded in.
+    pub vrf: u32,
+    /// Sampling (P-630).
+    pub sampling: SamplingRate,
+    /// Which fields the record had.
+    pub present: Presence,
+    /// Source port.
+    pub src_port: u16,
+    /// Destination port; ICMP type * 256 + code.
+    pub dst_port: u16,
+    /// VLAN id.
+    pub vlan: u16,
+    /// Route the record took (`flowlog::RouteId`); 0 until it is routed.
+    pub route: u16,
+    /// IP protocol.
+    pub protocol: u8,
+    /// Type of service.
+    pub tos: u8,
+    /// 0 ingress, 1 egress, 255 absent.
+    pub direction: u8,
+    /// Top 2 bits of the forwarding status (89): dropped traffic never merges with forwarded.
+    pub forwarding_class: u8,
+}
+
+/// No key field present; unsampled; direction absent.
+impl Default for FlowKey {
+    fn default() -> Self {
+        Self {
+            src: [0; 16],
+            dst: [0; 16],
+            source: SourceId(0),
+            in_if: 0,
+            out_if: 0,
+            vrf: 0,
+            sampling: SamplingRate {
+                out_of: 1,
+                picked: 1,
+            },
+            present: Presence(0),
+            src_port: 0,
+            dst_port: 0,
+            vlan: 0,
+            route: 0,
+            protocol: 0,
+            tos: 0,
+            direction: DIRECTION_ABSENT,
+            forwarding_class: 0,
+        }
+    }
+}
+
+/// Direction of a record that does not say. IANA flowDirection (61) has 0 and 1.
+pub const DIRECTION_ABSENT: u8 = 255;
+
+// The cache's entry of 160 octets counts on it.
+const _: () = assert!(size_of::<FlowKey>() == 72);
+
+/// Which key fields a record had, one bit each. P-603.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[repr(transparent)]
+pub struct Presence(pub u32);
+
+impl Presence {
+    /// Source address: 8, 27, or a prefix (44, 170).
+    pub const SRC: Self = Self(1);
+    /// Destination address: 12, 28, or a prefix (45, 169).
+    pub const DST: Self = Self(1 << 1);
+    /// Protocol: 4.
+    pub const PROTOCOL: Self = Self(1 << 2);
+    /// Source port: 7, 180, 182.
+    pub const SRC_PORT: Self = Self(1 << 3);
+    /// Destination port: 11, 181, 183, or ICMP type and code.
+    pub const DST_PORT: Self = Self(1 << 4);
+    /// Type of service: 5, 195.
+    pub const TOS: Self = Self(1 << 5);
+    /// Ingress interface: 10, 252.
+    pub const IN_IF: Self = Self(1 << 6);
+    /// Egress interface: 14, 253.
+    pub const OUT_IF: Self = Self(1 << 7);
+    /// Ingress VRF: 234.
+    pub const IN_VRF: Self = Self(1 << 8);
+    /// Egress VRF: 235.
+    pub const OUT_VRF: Self = Self(1 << 9);
+    /// VLAN: 58, 59, 243.
+    pub const VLAN: Self = Self(1 << 10);
+    /// Direction: 61.
+    pub const DIRECTION: Self = Self(1 << 11);
+    /// Forwarding status: 89.
+    pub const FORWARDING: Self = Self(1 << 12);
+
+    /// Whether all bits of `other` are set.
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// These bits and those of `other`.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// These bits without those of `other`.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// What the record of the way back has: source and destination trade
+    /// places, direction and forwarding status are not known. P-311.
+    #[must_use]
+    pub const fn turned(self) -> Self {
+        const SOURCE: u32 =
+            Presence::SRC.0 | Presence::SRC_PORT.0 | Presence::IN_IF.0 | Presence::IN_VRF.0;
+        // Each destination's bit is the next after its source's.
+        const DESTINATION: u32 = SOURCE << 1;
+        const ONE_WAY: u32 = Presence::DIRECTION.0 | Presence::FORWARDING.0;
+        let turned = ((self.0 & SOURCE) << 1) | ((self.0 & DESTINATION) >> 1);
+        Self(turned | (self.0 & !(SOURCE | DESTINATION | ONE_WAY)))
+    }
+}
+
+/// One flow: what a Data Record says, or what the cache merged of many.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FlowRecord {
+    /// What makes it this flow.
+    pub key: FlowKey,
+    /// Layer-3 octets as metered.
+    pub octets: u64,
+    /// Packets as metered.
+    pub packets: u64,
+    /// Milliseconds since 1970.
+    pub start_ms: u64,
+    /// Milliseconds since 1970, not below `start_ms`.
+    pub end_ms: u64,
+    /// Flows it stands for: sum of deltaFlowCount, 1 where absent (P-608).
+    pub flows: u32,
+    /// Input records it stands for; 1 after decode.
+    pub records: u32,
+    /// Source AS.
+    pub src_as: u32,
+    /// Destination AS.
+    pub dst_as: u32,
+    /// IPv4 next hop, 0 if none; an IPv6 one is in [`Detail`].
+    pub next_hop: u32,
+    /// TCP flags, OR of all packets.
+    pub tcp_flags: u16,
+    /// Source prefix length.
+    pub src_mask: u8,
+    /// Destination prefix length.
+    pub dst_mask: u8,
+    /// forwardingStatus (89), least significant octet; 0 if absent.
+    pub forwarding_status: u8,
+    /// flowEndReason: as received, or the cache's own.
+    pub end_reason: EndReason,
+    /// How its times are known.
+    pub time_flags: TimeFlags,
+    /// What else is known of the record.
+    pub flags: RecordFlags,
+    /// What happened, if this is not a flow (P-650).
+    pub event: Option<Event>,
+}
+
+/// One flow of one record, with nothing counted and no time.
+impl Default for FlowRecord {
+    fn default() -> Self {
+        Self {
+            key: FlowKey::default(),
+            octets: 0,
+            packets: 0,
+            start_ms: 0,
+            end_ms: 0,
+            flows: 1,
+            records: 1,
+            src_as: 0,
+            dst_as: 0,
+            next_hop: 0,
+            tcp_flags: 0,
+            src_mask: 0,
+            dst_mask: 0,
+            forwarding_status: 0,
+            end_reason: EndReason::Unknown,
+            time_flags: TimeFlags::default(),
+            flags: RecordFlags(0),
+            event: None,
+        }
+    }
+}
+
+const _: () = assert!(size_of::<FlowRecord>() <= 136);
+
+impl FlowRecord {
+    /// What the record adds to the loss ledger.
+    pub fn amount(&self) -> Amount {
+        Amount {
+            records: u64::from(self.records),
+            octets: self.octets,
+            packets: self.packets,
+        }
+    }
+}
+
+/// Why a flow was exported. IANA flowEndReason (136).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[repr(u8)]
+pub enum EndReason {
+    /// The record does not say.
+    #[default]
+    Unknown = 0,
+    /// Idle timeout.
+    Idle = 1,
+    /// Active timeout.
+    Active = 2,
+    /// End of flow detected.
+    End = 3,
+    /// Forced end.
+    Forced = 4,
+    /// Lack of resources.
+    Resources = 5,
+}
+
+/// 0 and what IANA has not assigned are [`EndReason::Unknown`].
+impl From<u8> for EndReason {
+    fn from(value: u8) -> Self {
+        match value {
+            1 => Self::Idle,
+            2 => Self::Active,
+            3 => Self::End,
+            4 => Self::Forced,
+            5 => Self::Resources,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// What a record's counters and origin need said, one bit each.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[repr(transparent)]
+pub struct RecordFlags(pub u8);
+
+impl RecordFlags {
+    /// Counters are odometers (85/86): the cache takes differences (P-640…P-643).
+    pub const TOTALS: Self = Self(1);
+    /// Sampling could not be learnt; 1 was assumed (P-213).
+    pub const SAMPLING_UNKNOWN: Self = Self(2);
+    /// Counters are those after the middlebox (23/24), for lack of others (P-506).
+    pub const POST_COUNTERS: Self = Self(4);
+    /// Reverse half of a biflow (P-311).
+    pub const REVERSE: Self = Self(8);
+    /// Part of an NSEL connection: [`crate::flow::Nsel`] decides whether it counts (P-501).
+    pub const NSEL: Self = Self(16);
+
+    /// Whether all bits of `other` are set.
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// These bits and those of `other`.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// These bits without those of `other`.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+}
+
+/// Records that are no flows: never aggregated (P-650).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[repr(u8)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Event {
+    NselCreated,
+    NselTeardown,
+    NselDenied,
+    NselAlert,
+    NselUpdate,
+    Nat,
+    PacketSection,
+    Other,
+}
+
+/// What few records carry, kept apart from [`FlowRecord`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Detail {
+    /// 225, 281.
+    pub nat_src: Option<IpAddr>,
+    /// 226, 282.
+    pub nat_dst: Option<IpAddr>,
+    /// 227.
+    pub nat_src_port: Option<u16>,
+    /// 228.
+    pub nat_dst_port: Option<u16>,
+    /// 56 or 81.
+    pub src_mac: Option<[u8; 6]>,
+    /// 80 or 57.
+    pub dst_mac: Option<[u8; 6]>,
+    /// 70: label of the stack's top, 20 bits.
+    pub mpls_label: Option<u32>,
+    /// 352: octets with layer 2, summed apart (P-645).
+    pub layer2_octets: Option<u64>,
+    /// 62 or 63.
+    pub next_hop_v6: Option<[u8; 16]>,
+    /// NSEL connection the record belongs to.
+    pub connection: Option<Connection>,
+    /// Elements the flow logs ask for by name, in template order; all of them for events.
+    ///
+    /// At most [`EXTRA_MAX`]. An element that occurs several times is here as
+    /// often, the outermost first (P-115).
+    pub extra: Vec<(ElementId, Box<[u8]>)>,
+}
+
+/// How many extra elements one record keeps; further ones are counted, not kept.
+pub const EXTRA_MAX: usize = 128;
+
+/// Which connection of a firewall a record tells of. P-501.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Connection {
+    /// 148: unique on the firewall while the connection lives, reused later.
+    pub id: u64,
+    /// 152: its creation, ms since 1970; 0 if the record does not say.
+    pub created_ms: u64,
+    /// 323: when the event happened, ms since 1970; 0 if the record does not say.
+    pub event_ms: u64,
+}
