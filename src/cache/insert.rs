@@ -1,0 +1,366 @@
+//! The way of a record into the cache: hash, find, merge or admit.
+
+use std::hash::BuildHasher;
+
+use super::Cache;
+use super::Outlet;
+use super::entry::Entry;
+use super::entry::NIL;
+use super::entry::ended;
+use super::odometer::Reading;
+use super::settings::Mode;
+use crate::flow::Detail;
+use crate::flow::EndReason;
+use crate::flow::FlowKey;
+use crate::flow::FlowRecord;
+use crate::flow::RecordFlags;
+
+/// Records whose memory is fetched together.
+const BATCH: usize = 32;
+
+impl Cache {
+    /// Takes in a routed record that arrived at `now_ms`.
+    ///
+    /// `now_ms` counts milliseconds on a monotonic clock. Whatever the record
+    /// displaces, and a record that is not merged, goes to `outlet` at once.
+    pub fn insert(
+        &mut self,
+        now_ms: u64,
+        record: &FlowRecord,
+        detail: Option<&Detail>,
+        outlet: &mut impl Outlet,
+    ) {
+        self.advance(now_ms);
+        let hash = self.hash(&record.key);
+        self.take_in(hash, record, detail, outlet);
+    }
+
+    /// Takes in several records, as [`Self::insert`] would one after the other.
+    ///
+    /// Two to four times as fast once the flows outgrow the processor's
+    /// caches: what the records of a batch need is fetched at the same time.
+    /// Multiples of 32 records make good batches.
+    pub fn insert_batch(
+        &mut self,
+        now_ms: u64,
+        batch: &[(FlowRecord, Option<Box<Detail>>)],
+        outlet: &mut impl Outlet,
+    ) {
+        self.advance(now_ms);
+        for batch in batch.chunks(BATCH) {
+            let mut hashes = [0; BATCH];
+            for (hash, (record, _)) in hashes.iter_mut().zip(batch) {
+                *hash = self.hash(&record.key);
+            }
+            self.fetch(hashes.get(..batch.len()).unwrap_or_default());
+            for (hash, (record, detail)) in hashes.into_iter().zip(batch) {
+                self.take_in(hash, record, detail.as_deref(), outlet);
+            }
+        }
+    }
+
+    /// Reads what a batch will need, in loops so short that the processor
+    /// waits for all of it at once.
+    fn fetch(&self, hashes: &[u64]) {
+        let mut slots = [NIL; BATCH];
+        for (slot, &hash) in slots.iter_mut().zip(hashes) {
+            *slot = self.index.guess(upper(hash));
+        }
+        let mut read = 0;
+        for &slot in slots.iter().take(hashes.len()) {
+            if let Some(entry) = self.slab.get(slot) {
+                read ^= u32::from(entry.record.key.src[0]) ^ entry.next ^ entry.last_ms;
+            }
+        }
+        std::hint::black_box(read);
+    }
+
+    fn take_in(
+        &mut self,
+        hash: u64,
+        record: &FlowRecord,
+        detail: Option<&Detail>,
+        outlet: &mut impl Outlet,
+    ) {
+        let mode = self.route(record.key.route).mode;
+        if mode == Mode::Pass || record.event.is_some() {
+            self.stats.passed += 1;
+            return outlet.take(record, detail);
+        }
+        let Some(source) = self.sources.admit(record.key.source) else {
+            return self.bypass(record, detail, outlet);
+        };
+        if mode == Mode::Closed || source.closing {
+            self.stats.passed += 1;
+            return hand_over(record, detail, EndReason::Forced, outlet);
+        }
+        if record.flags.contains(RecordFlags::TOTALS) {
+            let record = self.difference(hash, record);
+            self.place(hash, &record, detail, outlet);
+        } else {
+            self.place(hash, record, detail, outlet);
+        }
+    }
+
+    pub(super) fn hash(&self, key: &FlowKey) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    /// What a record of totals adds to those before it (P-642).
+    fn difference(&mut self, hash: u64, record: &FlowRecord) -> FlowRecord {
+        let mut new = *record;
+        new.flags = record.flags.without(RecordFlags::TOTALS);
+        let Some(source) = self.sources.get_mut(record.key.source) else {
+            return new;
+        };
+        let print = self.printer.hash_one((&record.key, source.incarnation));
+        let reading = self
+            .odometers
+            .read((hash, print), &mut source.forgotten, &mut new);
+        let stats = &mut self.stats.odometers;
+        match reading {
+            Reading::Forward => {}
+            Reading::Restart => stats.restarts += 1,
+            Reading::Stale => stats.stale += 1,
+            Reading::Skipped => stats.skipped += 1,
+        }
+        stats.repeated += record.amount() - new.amount();
+        new
+    }
+
+    fn place(
+        &mut self,
+        hash: u64,
+        record: &FlowRecord,
+        detail: Option<&Detail>,
+        outlet: &mut impl Outlet,
+    ) {
+        self.learn(record);
+        match self.find(hash, &record.key) {
+            Some(slot) => self.merge(slot, hash, record, detail, outlet),
+            None => self.admit(hash, record, detail, outlet),
+        }
+    }
+
+    /// Learns from a record's span how long its exporter's active timer is.
+    fn learn(&mut self, record: &FlowRecord) {
+        let span_ms = record.end_ms.saturating_sub(record.start_ms);
+        let certain = record.end_reason == EndReason::Active;
+        if let Some(source) = self.sources.get_mut(record.key.source)
+            && source.learner.see(span_ms, certain)
+        {
+            self.sweep.request(self.slab.slots());
+        }
+    }
+
+    pub(super) fn find(&self, hash: u64, key: &FlowKey) -> Option<u32> {
+        self.index.find(upper(hash), |slot| {
+            let entry = self.slab.get(slot);
+            entry.is_some_and(|entry| entry.record.key == *key)
+        })
+    }
+
+    fn merge(
+        &mut self,
+        slot: u32,
+        hash: u64,
+        record: &FlowRecord,
+        detail: Option<&Detail>,
+        outlet: &mut impl Outlet,
+    ) {
+        if self.would_span_too_long(slot, record) {
+            self.stats.span_guards += 1;
+            self.leave(slot, EndReason::Active, outlet);
+            return self.admit(hash, record, detail, outlet);
+        }
+        match self.detail_fits(slot, detail) {
+            Fits::Yes => {}
+            Fits::NoRoom => return self.bypass(record, detail, outlet),
+            Fits::Overflow => return self.overflow(slot, hash, record, detail, outlet),
+        }
+        let Some(entry) = self.slab.get_mut(slot) else {
+            return;
+        };
+        let ended_before = entry.ended();
+        if entry.record.absorb(record).is_err() {
+            return self.overflow(slot, hash, record, detail, outlet);
+        }
+        self.held += record.amount();
+        self.stats.merged += 1;
+        match ended_before {
+            Some(reason) => entry.record.end_reason = reason,
+            None => {
+                entry.touch(self.now_ms);
+                if ended(record.end_reason).is_some() {
+                    self.bring_forward(slot);
+                }
+            }
+        }
+        if let Some(detail) = detail {
+            self.absorb_detail(slot, detail);
+        }
+    }
+
+    /// Moves a flow that was ended to where it is due now: a lazy wheel follows
+    /// by itself only when a time moves further away (P-664).
+    fn bring_forward(&mut self, slot: u32) {
+        if let Some(entry) = self.slab.get(slot) {
+            let tick = self.due_tick(entry);
+            self.wheel.relink(&mut self.slab, slot, tick);
+        }
+    }
+
+    /// Whether a flow with this record would outlast the active timer (P-611).
+    fn would_span_too_long(&self, slot: u32, record: &FlowRecord) -> bool {
+        let Some(entry) = self.slab.get(slot) else {
+            return false;
+        };
+        let active_ms = self.route(record.key.route).active_ms;
+        let start_ms = entry.record.start_ms.min(record.start_ms);
+        let end_ms = entry.record.end_ms.max(record.end_ms);
+        let span_ms = end_ms.saturating_sub(start_ms);
+        active_ms > 0 && span_ms > active_ms.saturating_add(self.settings.span_slack_ms)
+    }
+
+    fn detail_fits(&self, slot: u32, detail: Option<&Detail>) -> Fits {
+        let Some(detail) = detail else {
+            return Fits::Yes;
+        };
+        let kept = self.slab.get(slot).map_or(NIL, |entry| entry.detail);
+        match self.details.get(kept) {
+            Some(kept) if !kept.fits(detail) => Fits::Overflow,
+            Some(_) if detail.extra.is_empty() => Fits::Yes,
+            Some(_) | None if self.details.has_room(detail) => Fits::Yes,
+            Some(_) | None => Fits::NoRoom,
+        }
+    }
+
+    fn absorb_detail(&mut self, slot: u32, detail: &Detail) {
+        let Some(entry) = self.slab.get_mut(slot) else {
+            return;
+        };
+        if entry.detail == NIL {
+            entry.detail = self.details.put(detail);
+        } else {
+            self.details.absorb(entry.detail, detail);
+        }
+    }
+
+    /// A sum would not fit: the flow leaves, the record begins it anew (P-605).
+    #[cold]
+    fn overflow(
+        &mut self,
+        slot: u32,
+        hash: u64,
+        record: &FlowRecord,
+        detail: Option<&Detail>,
+        outlet: &mut impl Outlet,
+    ) {
+        self.stats.overflows += 1;
+        self.leave(slot, EndReason::Resources, outlet);
+        self.admit(hash, record, detail, outlet);
+    }
+
+    /// Begins a flow, making room for it if need be.
+    fn admit(
+        &mut self,
+        hash: u64,
+        record: &FlowRecord,
+        detail: Option<&Detail>,
+        outlet: &mut impl Outlet,
+    ) {
+        if self.must_pass(record, detail) {
+            return self.bypass(record, detail, outlet);
+        }
+        if self.slab.live() == self.slab.capacity() {
+            self.evict(outlet);
+        }
+        if self.slab.live() == 0 {
+            self.wheel.start(self.tick_number());
+        }
+        let kept = detail.map_or(NIL, |detail| self.details.put(detail));
+        let entry = Entry::new(record, self.now_ms, kept);
+        let tick = self.due_tick(&entry);
+        let Some(slot) = self.slab.put(entry) else {
+            self.details.take(kept);
+            return self.bypass(record, detail, outlet);
+        };
+        self.index.insert(upper(hash), slot);
+        self.wheel.link(&mut self.slab, slot, tick);
+        self.count_in(record);
+        self.stats.created += 1;
+        self.stats.late += u64::from(self.departed.is_late(hash, record.end_ms));
+    }
+
+    /// Whether a new flow finds no room, or room only others should have (P-666).
+    fn must_pass(&self, record: &FlowRecord, detail: Option<&Detail>) -> bool {
+        let crowded = self.slab.live() >= self.settings.pressure();
+        let (source, max_flows) = (record.key.source, self.settings.max_flows);
+        (crowded && self.sources.has_its_share(source, max_flows))
+            || detail.is_some_and(|detail| !self.details.has_room(detail))
+    }
+
+    fn count_in(&mut self, record: &FlowRecord) {
+        self.held += record.amount();
+        self.sources.entered(record.key.source);
+        if let Some(route) = self.routes.get_mut(usize::from(record.key.route)) {
+            route.live += 1;
+        }
+    }
+
+    fn count_out(&mut self, record: &FlowRecord) {
+        self.held = self.held - record.amount();
+        self.sources.left(record.key.source);
+        if let Some(route) = self.routes.get_mut(usize::from(record.key.route)) {
+            route.live -= 1;
+        }
+    }
+
+    /// Hands on a record there is no room for.
+    fn bypass(&mut self, record: &FlowRecord, detail: Option<&Detail>, outlet: &mut impl Outlet) {
+        self.stats.bypassed += 1;
+        hand_over(record, detail, EndReason::Resources, outlet);
+    }
+
+    /// Takes a flow out of the cache.
+    pub(super) fn leave(&mut self, slot: u32, reason: EndReason, outlet: &mut impl Outlet) {
+        self.wheel.unlink(&mut self.slab, slot);
+        let Some((record, kept)) = self.slab.take(slot) else {
+            return;
+        };
+        let hash = self.hash(&record.key);
+        self.index.remove(upper(hash), slot);
+        self.departed.note(hash, record.end_ms);
+        self.count_out(&record);
+        if let Some(count) = self.stats.expired.get_mut(reason as usize) {
+            *count += 1;
+        }
+        let detail = self.details.take(kept);
+        hand_over(&record, detail.as_ref(), reason, outlet);
+    }
+}
+
+/// Whether a record's detail can join that of its flow.
+enum Fits {
+    Yes,
+    NoRoom,
+    Overflow,
+}
+
+fn hand_over(
+    record: &FlowRecord,
+    detail: Option<&Detail>,
+    end_reason: EndReason,
+    outlet: &mut impl Outlet,
+) {
+    let record = FlowRecord {
+        end_reason,
+        ..*record
+    };
+    outlet.take(&record, detail);
+}
+
+/// The half of the hash that the index keeps; the other half is for [`super::late`].
+fn upper(hash: u64) -> u32 {
+    (hash >> 32) as u32
+}
