@@ -29,5 +29,6 @@
 pub mod cache;
 pub mod element;
 pub mod flow;
+pub mod flowlog;
 pub mod session;
 pub mod wire;

@@ -1,0 +1,249 @@
+//! What a definition may not say, all of it found in one go.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::Definition;
+use super::Device;
+use super::EXTRA_MAX;
+use super::ExporterMatch;
+use super::FlowLog;
+use super::ROUTES_MAX;
+use super::Unclaimed;
+use super::change::LIVE_MAX;
+
+/// One thing that is wrong with a definition.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Problem {
+    /// What it is about, as a path into the definition with the config file's
+    /// names, counted from 0: `device[1].flow-logs[0]`.
+    pub place: String,
+    /// What is wrong, with the value and what was expected.
+    pub what: String,
+    /// What to do about it.
+    pub advice: String,
+}
+
+impl Problem {
+    /// A problem at a place.
+    pub fn new(
+        place: impl Into<String>,
+        what: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        Self {
+            place: place.into(),
+            what: what.into(),
+            advice: advice.into(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} ({})", self.place, self.what, self.advice)
+    }
+}
+
+/// Every problem of a definition, in the order of its parts.
+pub(super) fn check(definition: &Definition) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    flow_logs(&definition.flow_logs, &mut problems);
+    devices(&definition.devices, &mut problems);
+    bindings(definition, &mut problems);
+    claims(definition, &mut problems);
+    problems
+}
+
+fn flow_logs(flow_logs: &[FlowLog], problems: &mut Vec<Problem>) {
+    let mut seen = BTreeSet::new();
+    for (index, log) in flow_logs.iter().enumerate() {
+        let at = |key: &str| format!("flow-log[{index}].{key}");
+        text(at("name"), &log.name, NAME_MAX, problems);
+        if !seen.insert(&log.name) {
+            let what = format!("another flow log is named `{}` too", log.name);
+            problems.push(Problem::new(at("name"), what, "give it a name of its own"));
+        }
+        if log.description.chars().count() > DESCRIPTION_MAX {
+            let what = format!("is longer than {DESCRIPTION_MAX} characters");
+            problems.push(Problem::new(at("description"), what, "shorten it"));
+        }
+        destination(log, at, problems);
+        if log.extra.len() > EXTRA_MAX {
+            let what = format!("{} elements, at most {EXTRA_MAX}", log.extra.len());
+            let advice = "keep those that somebody reads";
+            problems.push(Problem::new(at("extra"), what, advice));
+        }
+        repeated(&log.extra, "element", at("extra"), problems);
+    }
+}
+
+fn destination(log: &FlowLog, at: impl Fn(&str) -> String, problems: &mut Vec<Problem>) {
+    if log.output.has_logstore() || !log.project.is_empty() {
+        sls_name(at("project"), &log.project, 3, "", problems);
+    }
+    if log.output.has_logstore() || !log.logstore.is_empty() {
+        sls_name(at("logstore"), &log.logstore, 2, "_", problems);
+    }
+    if log.output.has_netflow() && log.netflow.is_none() {
+        let what = "missing, but the output needs it";
+        let advice = "name the collector, or use output = \"sls\"";
+        problems.push(Problem::new(at("netflow-server"), what, advice));
+    }
+}
+
+fn devices(devices: &[Device], problems: &mut Vec<Problem>) {
+    let mut seen = BTreeSet::new();
+    for (index, device) in devices.iter().enumerate() {
+        let at = |key: &str| format!("device[{index}].{key}");
+        let ids = [
+            ("instance-id", Some(&device.instance_id)),
+            ("snid", device.snid.as_ref()),
+            ("ali-uid", device.ali_uid.as_ref()),
+        ];
+        for (key, id) in ids {
+            if let Some(id) = id {
+                text(at(key), id, NAME_MAX, problems);
+            }
+        }
+        if !seen.insert(&device.instance_id) {
+            let what = format!("another device is `{}` too", device.instance_id);
+            let advice = "list all its exporters and flow logs in one device";
+            problems.push(Problem::new(at("instance-id"), what, advice));
+        }
+        if device.exporters.is_empty() {
+            let what = "names no exporter, so nothing can come from this device";
+            let advice = "list the addresses its datagrams come from";
+            problems.push(Problem::new(at("exporters"), what, advice));
+        }
+    }
+}
+
+/// Flow logs that devices and the default name.
+fn bindings(definition: &Definition, problems: &mut Vec<Problem>) {
+    let known: BTreeSet<&str> = definition.flow_logs.iter().map(|log| &*log.name).collect();
+    let mut unknown = |at: String, name: &str| {
+        if !known.contains(name) {
+            let what = format!("no flow log is named `{name}`");
+            let list = known.iter().copied().collect::<Vec<_>>().join(", ");
+            let advice = if list.is_empty() {
+                "there is none yet; add a [[flow-log]]".to_owned()
+            } else {
+                format!("flow logs are: {list}")
+            };
+            problems.push(Problem::new(at, what, advice));
+        }
+    };
+    let mut routes = 1;
+    for (index, device) in definition.devices.iter().enumerate() {
+        for (place, name) in device.flow_logs.iter().enumerate() {
+            unknown(format!("device[{index}].flow-logs[{place}]"), name);
+        }
+        routes += device.flow_logs.len().max(1);
+    }
+    if let Unclaimed::Take(name) = &definition.unclaimed {
+        unknown("default-flow-log.name".to_owned(), name);
+    }
+    for (index, device) in definition.devices.iter().enumerate() {
+        let at = format!("device[{index}].flow-logs");
+        if device.flow_logs.len() > ROUTES_MAX {
+            let what = format!("{} flow logs, at most {ROUTES_MAX}", device.flow_logs.len());
+            let advice = "each record would enter the cache once for each of them";
+            problems.push(Problem::new(&*at, what, advice));
+        }
+        repeated(&device.flow_logs, "flow log", at, problems);
+    }
+    if routes > LIVE_MAX {
+        let what = format!("{routes} bindings of devices to flow logs, at most {LIVE_MAX}");
+        problems.push(Problem::new("device", what, "run a second collector"));
+    }
+}
+
+/// Exporters that two devices claim alike, or that are never heard.
+fn claims(definition: &Definition, problems: &mut Vec<Problem>) {
+    let mut owners: BTreeMap<ExporterMatch, &str> = BTreeMap::new();
+    for (index, device) in definition.devices.iter().enumerate() {
+        for (place, exporter) in device.exporters.iter().enumerate() {
+            let at = format!("device[{index}].exporters[{place}]");
+            if let Some(owner) = owners.insert(*exporter, &device.instance_id) {
+                let what = format!("device `{owner}` claims {} too", Claim(exporter));
+                let advice = "an exporter belongs to one device; bind that to all flow logs";
+                problems.push(Problem::new(&*at, what, advice));
+            }
+            let allow = &definition.allow;
+            if !allow.is_empty() && !allow.iter().any(|block| block.overlaps(&exporter.prefix)) {
+                let what = format!("exporters.allow excludes {}", exporter.prefix);
+                let advice = "nothing would be heard from it; extend the list or remove it here";
+                problems.push(Problem::new(at, what, advice));
+            }
+        }
+    }
+}
+
+/// What a device claims, in words.
+struct Claim<'a>(&'a ExporterMatch);
+
+impl fmt::Display for Claim<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.domain {
+            Some(domain) => write!(f, "domain {domain} of {}", self.0.prefix),
+            None => write!(f, "{}", self.0.prefix),
+        }
+    }
+}
+
+fn repeated<T: Ord + fmt::Display>(
+    items: &[T],
+    noun: &str,
+    at: String,
+    problems: &mut Vec<Problem>,
+) {
+    let mut seen = BTreeSet::new();
+    let twice = items.iter().find(|item| !seen.insert(*item));
+    if let Some(item) = twice {
+        let what = format!("{noun} `{item}` is named twice");
+        problems.push(Problem::new(at, what, "name it once"));
+    }
+}
+
+fn text(at: String, value: &str, most: usize, problems: &mut Vec<Problem>) {
+    let length = value.chars().count();
+    let what = if value.chars().any(char::is_control) {
+        "has control characters".to_owned()
+    } else if length == 0 || length > most {
+        format!("must have 1 to {most} characters, not {length}")
+    } else {
+        return;
+    };
+    problems.push(Problem::new(at, what, "it becomes a column of every row"));
+}
+
+/// Names that SLS takes: lower case, digits, `-` and `also`, no dash at the ends.
+fn sls_name(at: String, name: &str, least: usize, also: &str, problems: &mut Vec<Problem>) {
+    let is_alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_sound = name
+        .chars()
+        .all(|c| is_alphanumeric(c) || c == '-' || also.contains(c))
+        && name.starts_with(is_alphanumeric)
+        && name.ends_with(is_alphanumeric);
+    if is_sound && (least..=SLS_NAME_MAX).contains(&name.len()) {
+        return;
+    }
+    let what = if name.is_empty() {
+        "missing, but the output needs it".to_owned()
+    } else {
+        format!("`{}` is no name that SLS takes", name.escape_debug())
+    };
+    let advice = format!(
+        "{least} to {SLS_NAME_MAX} of a-z, 0-9, -{also}, with a letter or digit at both ends"
+    );
+    problems.push(Problem::new(at, what, advice));
+}
+
+/// Characters of a name or id: the flow log API's cap.
+const NAME_MAX: usize = 128;
+/// Characters of a description: the flow log API's cap.
+const DESCRIPTION_MAX: usize = 256;
+/// Characters of a project or logstore.
+const SLS_NAME_MAX: usize = 63;

@@ -1,0 +1,26 @@
+//! Flow logs, the inventory of devices, and the routing table they compile to.
+//!
+//! A [`Definition`] is what an operator wrote, or an API was told. It compiles
+//! to a [`RoutingTable`], or to every [`Problem`] it has. The table says which
+//! [`Route`]s the records of an exporter take; it is asked once per source and
+//! the answer stays in every flow key, so that a change of the definition
+//! never changes what an older flow belongs to.
+
+mod change;
+mod check;
+mod prefix;
+mod resource;
+mod table;
+
+pub use change::{Route, RouteId};
+pub use check::Problem;
+pub use prefix::{Prefix, PrefixError};
+pub use resource::{
+    ACTIVE_DEFAULT_S, ACTIVE_S, API_ACTIVE_S, API_INACTIVE_S, Definition, Device, EXTRA_MAX,
+    ExporterMatch, FlowLog, INACTIVE_DEFAULT_S, INACTIVE_S, Inactive, NetflowTarget,
+    NetflowVersion, OutputType, ROUTES_MAX, Timers, Unclaimed,
+};
+pub use table::{RoutingTable, Verdict};
+
+#[cfg(test)]
+mod tests;
