@@ -30,5 +30,6 @@ pub mod cache;
 pub mod element;
 pub mod flow;
 pub mod flowlog;
+pub mod listen;
 pub mod session;
 pub mod wire;

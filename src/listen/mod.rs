@@ -1,0 +1,36 @@
+//! Sockets → datagrams.
+//!
+//! [`bind`] opens one UDP socket per port and lane, [`adopt`] takes those a
+//! service manager passed. Each lane owns its [`LaneSockets`], a blocking poll
+//! set, on its own thread: [`LaneSockets::receive`] waits for datagrams, for a
+//! [`Waker`] or for a timeout, whichever comes first.
+//!
+//!   their source port: a classic BPF program in the kernel sees to it.
+//! * Nothing is dropped uncounted: what the kernel drops for want of buffer is
+//!   read from the socket, what is longer than a slot of the arena is counted.
+//! * Receiving neither allocates nor copies; a [`Datagram`] borrows the arena.
+//! * A transient error of a socket is counted and survived.
+
+mod batch;
+mod envelope;
+mod lane;
+mod socket;
+mod steer;
+
+pub use lane::Datagram;
+pub use lane::LaneSockets;
+pub use lane::Received;
+pub use lane::SocketStats;
+pub use lane::Waker;
+pub use socket::BindError;
+pub use socket::Bound;
+pub use socket::DATAGRAM_BYTES_MAX;
+pub use socket::PORTS_MAX;
+pub use socket::Settings;
+pub use socket::Warning;
+pub use socket::adopt;
+pub use socket::bind;
+pub use socket::passed;
+
+#[cfg(test)]
+mod tests;
