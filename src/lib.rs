@@ -31,5 +31,7 @@ pub mod element;
 pub mod flow;
 pub mod flowlog;
 pub mod listen;
+#[cfg(feature = "logstore")]
+pub mod logstore;
 pub mod session;
 pub mod wire;

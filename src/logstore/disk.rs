@@ -1,0 +1,101 @@
+//! File operations in the order that lets their result survive a power cut.
+//!
+//! Every change of the store's files goes through [`Disk`], so that a test can
+//! stop the world after any one of them.
+
+use std::fs;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+/// The file system under the store.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Disk {
+    #[cfg(test)]
+    pub(super) faults: Option<std::sync::Arc<super::faults::Faults>>,
+}
+
+impl Disk {
+    /// Makes a directory that outlives a crash; fine if it is there already.
+    pub(super) fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.step()?;
+        match fs::create_dir(path) {
+            Ok(()) => self.sync_parent(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a directory and those above it that are not there yet.
+    pub(super) fn create_dirs(&self, path: &Path) -> io::Result<()> {
+        if path.is_dir() {
+            return Ok(());
+        }
+        if let Some(parent) = path.parent().filter(|parent| *parent != Path::new("")) {
+            self.create_dirs(parent)?;
+        }
+        self.create_dir(path)
+    }
+
+    /// Opens an empty file for writing.
+    pub(super) fn create(&self, path: &Path) -> io::Result<File> {
+        self.step()?;
+        let file = File::create(path)?;
+        self.note_created(path);
+        Ok(file)
+    }
+
+    /// Makes a file's content durable. After an error the file must be given
+    /// up: the kernel may have dropped the pages it could not write.
+    pub(super) fn sync(&self, file: &File, path: &Path) -> io::Result<()> {
+        self.step()?;
+        file.sync_all()?;
+        self.note_synced(path);
+        Ok(())
+    }
+
+    /// Renames within a directory and makes the new name durable.
+    pub(super) fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.step()?;
+        self.note_renamed(from, to);
+        fs::rename(from, to)?;
+        self.sync_parent(to)
+    }
+
+    /// Removes a file; fine if it is gone already.
+    pub(super) fn remove(&self, path: &Path) -> io::Result<()> {
+        self.step()?;
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn sync_parent(&self, path: &Path) -> io::Result<()> {
+        self.step()?;
+        let parent = match path.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            Some(_) | None => Path::new("."),
+        };
+        File::open(parent)?.sync_all()?;
+        self.note_directory_synced(path);
+        Ok(())
+    }
+}
+
+#[cfg(not(test))]
+impl Disk {
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "a test stops the world here"
+    )]
+    fn step(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn note_created(&self, _path: &Path) {}
+    fn note_synced(&self, _path: &Path) {}
+    fn note_renamed(&self, _from: &Path, _to: &Path) {}
+    fn note_directory_synced(&self, _path: &Path) {}
+}

@@ -1,0 +1,63 @@
+//! The embedded log store: projects and logstores as Parquet files that any
+//! tool reads, a hot tail in memory, and SQL over both.
+//!
+//! ```text
+//! DIR/LOCK                              one flowlogd per store
+//! DIR/PROJECT/LOGSTORE/MANIFEST         which parts are live
+//! DIR/PROJECT/LOGSTORE/parts/*.parquet  immutable, one hour of arrival each
+//! ```
+//!
+//! Start at [`LogStore`].
+//!
+//! # Invariants
+//!
+//! * A row has a `seq` in its logstore; tail, parts and merged parts keep the
+//!   rows in `seq` order, and a part never crosses an hour of arrival.
+//! * Replacing MANIFEST is the only commit point of flush, merge and
+//!   retirement. A file it does not name does not exist; a file a query reads
+//!   goes when the query is done.
+//! * `appended = durable + unflushed` at every reading of [`Stats`].
+//! * Nothing found on disk stops the start, except a format newer than ours.
+
+mod amount;
+mod compact;
+mod crc;
+mod directory_lock;
+mod disk;
+mod error;
+#[cfg(test)]
+mod faults;
+mod flows;
+mod ledger;
+mod manifest;
+mod name;
+mod part;
+pub mod query;
+mod recover;
+mod retain;
+mod schema;
+mod settings;
+mod shard;
+mod store;
+mod tail;
+#[cfg(test)]
+mod tests;
+mod upkeep;
+
+pub use error::AppendError;
+pub use error::OpenError;
+pub use error::StoreError;
+pub use flows::Refused;
+pub use ledger::Stats;
+pub use name::LogstoreName;
+pub use name::NameError;
+pub use query::Answer;
+pub use query::Limits;
+pub use query::Query;
+pub use query::QueryError;
+pub use query::QueryErrorKind;
+pub use schema::SCHEMA_VERSION;
+pub use schema::SchemaError;
+pub use settings::Settings;
+pub use store::LogStore;
+pub use store::PartInfo;

@@ -1,0 +1,384 @@
+//! The store's door: rows in, upkeep, questions.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+
+use arrow_array::RecordBatch;
+
+use super::amount::amount_of;
+use super::directory_lock::DirectoryLock;
+use super::disk::Disk;
+use super::error::AppendError;
+use super::error::OpenError;
+use super::error::StoreError;
+use super::ledger::Ledger;
+use super::ledger::Stats;
+use super::ledger::octets;
+use super::name::LogstoreName;
+use super::query::Answer;
+use super::query::Engine;
+use super::query::Query;
+use super::query::QueryError;
+use super::query::Table;
+use super::recover;
+use super::settings::Settings;
+use super::shard::Shard;
+use crate::flow::Amount;
+
+/// The embedded log store: projects and logstores in one directory.
+///
+/// Rows can be queried as soon as they are appended, and outlive a crash as
+/// soon as the tail they are in has become a part.
+#[derive(Debug)]
+pub struct LogStore {
+    pub(super) settings: Settings,
+    pub(super) shards: RwLock<BTreeMap<LogstoreName, Arc<Shard>>>,
+    pub(super) ledger: Ledger,
+    pub(super) upkeep: super::upkeep::Upkeep,
+    disk: Disk,
+    engine: Engine,
+    /// None if the store was opened for reading.
+    lock: Option<DirectoryLock>,
+}
+
+impl LogStore {
+    /// Opens the store for writing and puts its files in order.
+    ///
+    /// Damaged parts are set aside as `*.bad`, named in the log and counted;
+    /// they never stop the start.
+    ///
+    /// # Errors
+    /// `Locked` if another process has it, `Newer` if a later flowlogd wrote
+    /// it, `Io` if the directory cannot be used.
+    pub fn open(settings: Settings) -> Result<Self, OpenError> {
+        Self::open_on(settings, Disk::default())
+    }
+
+    pub(super) fn open_on(mut settings: Settings, disk: Disk) -> Result<Self, OpenError> {
+        let io_error = |path: &Path, source| OpenError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let dir = settings.dir.as_path();
+        disk.create_dirs(dir)
+            .map_err(|error| io_error(dir, error))?;
+        settings.dir = fs::canonicalize(dir).map_err(|error| io_error(dir, error))?;
+        let dir = settings.dir.as_path();
+        let lock = DirectoryLock::take(dir)?;
+        let ledger = Ledger::default();
+        let mut found = Vec::new();
+        for (name, path) in logstores(dir).map_err(|error| io_error(dir, error))? {
+            found.push((name, recover::look(&path)?, path));
+        }
+        let mut shards = BTreeMap::new();
+        for (name, looked, path) in found {
+            let recovered = recover::recover(&path, looked, &disk, &ledger)?;
+            let shard = Shard::new(name.clone(), path, disk.clone(), recovered);
+            shards.insert(name, Arc::new(shard));
+        }
+        Self::assemble(settings, shards, ledger, disk, Some(lock))
+    }
+
+    /// Opens the store at `dir` for questions only, also beside the flowlogd
+    /// that has it open; it then sees the parts, not the tail.
+    ///
+    /// # Errors
+    /// `Newer` if a later flowlogd wrote it, `Io` if it cannot be read.
+    pub fn open_read_only(mut settings: Settings) -> Result<Self, OpenError> {
+        let ledger = Ledger::default();
+        settings.dir = fs::canonicalize(&settings.dir).map_err(|source| OpenError::Io {
+            path: settings.dir.clone(),
+            source,
+        })?;
+        let shards = read_shards(&settings.dir, &ledger)?;
+        Self::assemble(settings, shards, ledger, Disk::default(), None)
+    }
+
+    fn assemble(
+        settings: Settings,
+        shards: BTreeMap<LogstoreName, Arc<Shard>>,
+        ledger: Ledger,
+        disk: Disk,
+        lock: Option<DirectoryLock>,
+    ) -> Result<Self, OpenError> {
+        let engine = Engine::new(&settings.query).map_err(|source| OpenError::Io {
+            path: settings.dir.clone(),
+            source,
+        })?;
+        Ok(Self {
+            shards: RwLock::new(shards),
+            upkeep: super::upkeep::Upkeep::default(),
+            settings,
+            ledger,
+            disk,
+            engine,
+            lock,
+        })
+    }
+
+    /// Takes rows of flow columns into a logstore, which is made if there is
+    /// none; they can be queried when this returns.
+    ///
+    /// Writes a part itself when the tails have become too large meanwhile.
+    ///
+    /// # Errors
+    /// None of the rows has been taken, and all are counted as refused.
+    pub fn append_rows(
+        &self,
+        project: &str,
+        logstore: &str,
+        rows: &RecordBatch,
+        arrival_ms: u64,
+    ) -> Result<Amount, AppendError> {
+        let amount = amount_of(rows);
+        if rows.num_rows() == 0 {
+            return Ok(amount);
+        }
+        let taken = self.take(project, logstore, rows, amount, arrival_ms);
+        if let Err(error) = &taken {
+            self.ledger.count(|stats| match error {
+                AppendError::Full(_) => stats.refused_full += amount,
+                AppendError::TooMany(_)
+                | AppendError::Unrouted
+                | AppendError::Name(_)
+                | AppendError::Schema(_)
+                | AppendError::Store(_)
+                | AppendError::ReadOnly => stats.refused_unfit += amount,
+            });
+        }
+        taken.map(|()| amount)
+    }
+
+    fn take(
+        &self,
+        project: &str,
+        logstore: &str,
+        rows: &RecordBatch,
+        amount: Amount,
+        arrival_ms: u64,
+    ) -> Result<(), AppendError> {
+        let shard = self.shard(LogstoreName::new(project, logstore)?)?;
+        self.make_room(octets(rows.get_array_memory_size()), arrival_ms)?;
+        shard.append(rows, amount, arrival_ms, &self.ledger)
+    }
+
+    /// Makes parts of all tails.
+    ///
+    /// # Errors
+    /// The first failure; all logstores are tried, and what could not be
+    /// written stays in memory.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        let mut first = Ok(());
+        for shard in self.shards() {
+            let flushed = shard.flush(&self.ledger);
+            self.note(&shard, &flushed, shard.tail().1.unwrap_or(0));
+            first = first.and(flushed);
+        }
+        first
+    }
+
+    /// Answers a question about what parts and tails hold when it is asked.
+    ///
+    /// # Errors
+    /// Whose fault it is and what to do about it, see [`QueryError`].
+    pub async fn query(&self, query: Query) -> Result<Answer, QueryError> {
+        self.answer(query, self.tables()).await
+    }
+
+    pub(super) async fn answer(
+        &self,
+        query: Query,
+        tables: Vec<Table>,
+    ) -> Result<Answer, QueryError> {
+        self.engine.answer(query, tables).await
+    }
+
+    /// What has been taken, refused and written.
+    pub fn stats(&self) -> Stats {
+        self.ledger.read()
+    }
+
+    /// Live parts of all logstores, in the order of their names and of `seq`.
+    pub fn parts(&self) -> Vec<PartInfo> {
+        let info = |shard: &Arc<Shard>| {
+            let name = shard.name.clone();
+            shard.parts().into_iter().map(move |part| PartInfo {
+                logstore: name.clone(),
+                path: part.path.clone(),
+                rows: part.entry.rows,
+                bytes: part.entry.bytes,
+                first_seq: part.entry.first_seq,
+                last_seq: part.entry.last_seq,
+                first_time: part.entry.first_time,
+                last_time: part.entry.last_time,
+                arrival_hour: part.entry.hour,
+                schema_version: part.entry.schema,
+            })
+        };
+        self.shards().iter().flat_map(info).collect()
+    }
+
+    pub(super) fn shards(&self) -> Vec<Arc<Shard>> {
+        let shards = self.shards.read().unwrap_or_else(PoisonError::into_inner);
+        shards.values().cloned().collect()
+    }
+
+    /// Counts a failed write, and names it in the log if it is the first.
+    pub(super) fn note(&self, shard: &Shard, result: &Result<(), StoreError>, now_ms: u64) {
+        let changed = self.upkeep.remember(result.is_ok(), now_ms);
+        match result {
+            Ok(()) if changed => tracing::info!("the log store can be written again"),
+            Ok(()) => {}
+            Err(error) => {
+                self.ledger.count(|stats| stats.write_errors += 1);
+                if changed {
+                    tracing::error!(logstore = %shard.name, %error, "cannot write to the log store: rows stay in memory");
+                }
+            }
+        }
+    }
+
+    fn shard(&self, name: LogstoreName) -> Result<Arc<Shard>, AppendError> {
+        if self.lock.is_none() {
+            return Err(AppendError::ReadOnly);
+        }
+        let shards = self.shards.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shard) = shards.get(&name) {
+            return Ok(Arc::clone(shard));
+        }
+        drop(shards);
+        let mut shards = self.shards.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shard) = shards.get(&name) {
+            return Ok(Arc::clone(shard));
+        }
+        if shards.len() >= self.settings.logstores_max {
+            return Err(AppendError::TooMany(shards.len()));
+        }
+        let shard = Shard::create(name.clone(), &self.settings.dir, self.disk.clone())?;
+        let shard = Arc::new(shard);
+        shards.insert(name, Arc::clone(&shard));
+        Ok(shard)
+    }
+
+    /// Writes the largest tails when memory is short, and refuses when that
+    /// did not help for too long.
+    fn make_room(&self, bytes: u64, now_ms: u64) -> Result<(), AppendError> {
+        let soft = self.settings.tail_bytes;
+        let over = |limit: u64| self.ledger.tail_bytes().saturating_add(bytes) > limit;
+        while over(soft) && self.ledger.tail_bytes() > 0 {
+            let must = over(soft.saturating_mul(2));
+            let progress = !self.upkeep.is_resting(now_ms) && self.write_largest(must, now_ms);
+            if !progress && must {
+                return Err(AppendError::Full(self.ledger.tail_bytes()));
+            }
+            if !progress {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes parts of the largest tail; whether memory became free. Waits for
+    /// whoever is at it already only if it `must`.
+    fn write_largest(&self, must: bool, now_ms: u64) -> bool {
+        let before = self.ledger.tail_bytes();
+        let largest = self.shards().into_iter().max_by_key(|shard| shard.tail().0);
+        if let Some(shard) = largest {
+            let flushed = match must {
+                true => shard.flush(&self.ledger),
+                false => shard.try_flush(&self.ledger),
+            };
+            self.note(&shard, &flushed, now_ms);
+        }
+        self.ledger.tail_bytes() < before
+    }
+
+    fn tables(&self) -> Vec<Table> {
+        let shards = match self.lock {
+            Some(_) => self.shards(),
+            // Beside a running flowlogd the parts of a moment ago may be gone.
+            None => read_shards(&self.settings.dir, &Ledger::default())
+                .map_or_else(|_| self.shards(), |shards| shards.into_values().collect()),
+        };
+        let table = |shard: &Arc<Shard>| Table {
+            name: shard.name.clone(),
+            snapshot: shard.snapshot(),
+        };
+        shards.iter().map(table).collect()
+    }
+}
+
+/// One live part, for programs that read Parquet themselves.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PartInfo {
+    /// Where its rows belong.
+    pub logstore: LogstoreName,
+    /// The Parquet file.
+    pub path: PathBuf,
+    /// Rows.
+    pub rows: u64,
+    /// Octets of the file.
+    pub bytes: u64,
+    /// `seq` of the first row.
+    pub first_seq: u64,
+    /// `seq` of the last row.
+    pub last_seq: u64,
+    /// Lowest `__time__`, seconds since 1970.
+    pub first_time: i64,
+    /// Highest `__time__`, seconds since 1970.
+    pub last_time: i64,
+    /// Hour of arrival, hours since 1970.
+    pub arrival_hour: u64,
+    /// Version of its columns.
+    pub schema_version: u32,
+}
+
+fn read_shards(
+    dir: &Path,
+    ledger: &Ledger,
+) -> Result<BTreeMap<LogstoreName, Arc<Shard>>, OpenError> {
+    let found = logstores(dir).map_err(|source| OpenError::Io {
+        path: dir.to_owned(),
+        source,
+    })?;
+    let mut shards = BTreeMap::new();
+    for (name, path) in found {
+        let recovered = recover::read_only(&path, recover::look(&path)?, ledger);
+        let shard = Shard::new(name.clone(), path, Disk::default(), recovered);
+        shards.insert(name, Arc::new(shard));
+    }
+    Ok(shards)
+}
+
+/// Directories that are logstores, by their names; others are left alone.
+fn logstores(dir: &Path) -> io::Result<Vec<(LogstoreName, PathBuf)>> {
+    let mut found = Vec::new();
+    for (project, path) in directories(dir)? {
+        for (logstore, path) in directories(&path)? {
+            match LogstoreName::new(&project, &logstore) {
+                Ok(name) => found.push((name, path)),
+                Err(reason) => {
+                    tracing::warn!(path = %path.display(), %reason, "not a logstore: left alone")
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn directories(dir: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if let (true, Ok(name)) = (entry.file_type()?.is_dir(), entry.file_name().into_string()) {
+            found.push((name, entry.path()));
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,119 @@
+//! The hot tail: rows in memory that are not in a part yet.
+
+use std::collections::VecDeque;
+
+use arrow_array::RecordBatch;
+
+use super::schema::Stamped;
+use crate::flow::Amount;
+
+/// Runs of rows in `seq` order, each to become one part.
+#[derive(Debug, Default)]
+pub(super) struct Tail {
+    runs: VecDeque<Run>,
+}
+
+/// Rows of one hour of arrival, in `seq` order.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    /// Hour of arrival, hours since 1970.
+    pub(super) hour: u64,
+    /// Arrival of its first row, milliseconds since 1970.
+    pub(super) since_ms: u64,
+    /// `seq` of its first row.
+    pub(super) first_seq: u64,
+    /// Rows, at least one.
+    pub(super) rows: u64,
+    /// Memory the batches take.
+    pub(super) bytes: usize,
+    /// Lowest and highest `__time__`.
+    pub(super) times: (i64, i64),
+    /// What the rows stand for.
+    pub(super) amount: Amount,
+    /// The rows, none of the batches empty.
+    pub(super) batches: Vec<RecordBatch>,
+    /// It is being written and takes no more rows.
+    sealed: bool,
+}
+
+impl Tail {
+    /// Takes rows that arrived at `arrival_ms`.
+    pub(super) fn push(&mut self, rows: Stamped, first_seq: u64, arrival_ms: u64, amount: Amount) {
+        let run = Run::new(rows, first_seq, arrival_ms, amount);
+        match self.runs.back_mut() {
+            Some(last) if last.hour == run.hour && !last.sealed => last.extend(run),
+            Some(_) | None => self.runs.push_back(run),
+        }
+    }
+
+    /// The oldest run, if it begins before `end`, sealed: it stays here,
+    /// readable, until [`Tail::drop_oldest`].
+    pub(super) fn seal_oldest(&mut self, end: u64) -> Option<Run> {
+        let run = self.runs.front_mut().filter(|run| run.first_seq < end)?;
+        run.sealed = true;
+        Some(run.clone())
+    }
+
+    /// Forgets the oldest run: it is in a part now.
+    pub(super) fn drop_oldest(&mut self) {
+        self.runs.pop_front();
+    }
+
+    /// Memory all batches take.
+    pub(super) fn bytes(&self) -> usize {
+        self.runs.iter().map(|run| run.bytes).sum()
+    }
+
+    /// Arrival of the oldest row, milliseconds since 1970.
+    pub(super) fn since_ms(&self) -> Option<u64> {
+        self.runs.front().map(|run| run.since_ms)
+    }
+
+    /// All rows, in `seq` order.
+    pub(super) fn batches(&self) -> Vec<RecordBatch> {
+        self.runs
+            .iter()
+            .flat_map(|run| run.batches.iter().cloned())
+            .collect()
+    }
+}
+
+impl Run {
+    fn new(rows: Stamped, first_seq: u64, arrival_ms: u64, amount: Amount) -> Self {
+        Self {
+            hour: hour_of(arrival_ms),
+            since_ms: arrival_ms,
+            first_seq,
+            rows: u64::try_from(rows.batch.num_rows()).unwrap_or(u64::MAX),
+            bytes: rows.batch.get_array_memory_size(),
+            times: rows.times,
+            amount,
+            batches: vec![rows.batch],
+            sealed: false,
+        }
+    }
+
+    fn extend(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.bytes += other.bytes;
+        self.times = (
+            self.times.0.min(other.times.0),
+            self.times.1.max(other.times.1),
+        );
+        self.amount += other.amount;
+        self.batches.extend(other.batches);
+    }
+
+    /// `seq` of its last row.
+    pub(super) fn last_seq(&self) -> u64 {
+        self.first_seq + self.rows - 1
+    }
+}
+
+/// Hours since 1970 of milliseconds since 1970.
+pub(super) fn hour_of(ms: u64) -> u64 {
+    ms / HOUR_MS
+}
+
+/// Milliseconds of an hour.
+pub(super) const HOUR_MS: u64 = 3_600_000;

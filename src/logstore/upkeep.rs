@@ -1,0 +1,179 @@
+//! What keeps the store in shape: parts of old tails, merging, retiring.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+use super::compact;
+use super::error::StoreError;
+use super::part::Part;
+use super::retain;
+use super::retain::Candidate;
+use super::shard::Shard;
+use super::shard::lock;
+use super::store::LogStore;
+use super::tail::hour_of;
+use crate::flow::Amount;
+
+/// Held by the one who is at it; remembers when what was last done.
+#[derive(Debug, Default)]
+pub(super) struct Upkeep {
+    last: Mutex<Last>,
+    /// When the disk last failed, milliseconds since 1970; 0 while it works.
+    failed_ms: AtomicU64,
+}
+
+impl Upkeep {
+    /// Whether the disk failed so recently that trying again is in vain.
+    pub(super) fn is_resting(&self, now_ms: u64) -> bool {
+        let failed_ms = self.failed_ms.load(Ordering::Relaxed);
+        failed_ms > 0 && now_ms.abs_diff(failed_ms) < REST_MS
+    }
+
+    /// Remembers how a write went; whether that differs from the one before.
+    pub(super) fn remember(&self, succeeded: bool, now_ms: u64) -> bool {
+        let failed_ms = if succeeded { 0 } else { now_ms.max(1) };
+        let before = self.failed_ms.swap(failed_ms, Ordering::Relaxed);
+        (before == 0) != succeeded
+    }
+}
+
+#[derive(Debug, Default)]
+struct Last {
+    retired_by_age_ms: Option<u64>,
+}
+
+impl LogStore {
+    /// Does what is due at `now_ms`, milliseconds since 1970: tails of
+    /// [`tail_age`](super::Settings::tail_age) become parts, small parts are
+    /// merged, old hours are retired. To be called about every second, from a
+    /// thread that may wait for the disk. What fails is logged, counted and
+    /// tried again.
+    pub fn maintain(&self, now_ms: u64) {
+        let mut last = lock(&self.upkeep.last);
+        if !self.upkeep.is_resting(now_ms) {
+            self.flush_due(now_ms);
+        }
+        if !self.upkeep.is_resting(now_ms) {
+            self.retire(now_ms, &mut last);
+        }
+        for shard in self.shards() {
+            if self.upkeep.is_resting(now_ms) {
+                return;
+            }
+            let merged = self.merge(&shard, now_ms);
+            self.note(&shard, &merged, now_ms);
+        }
+    }
+
+    fn flush_due(&self, now_ms: u64) {
+        let age_ms = u64::try_from(self.settings.tail_age.as_millis()).unwrap_or(u64::MAX);
+        // An arrival later than now: the clock went back, do not wait for it.
+        let due = |since_ms: u64| since_ms > now_ms || now_ms - since_ms >= age_ms;
+        for shard in self.shards() {
+            if shard.tail().1.is_some_and(due) {
+                let flushed = shard.flush(&self.ledger);
+                self.note(&shard, &flushed, now_ms);
+            }
+        }
+    }
+
+    /// Merges parts as long as there are some worth it.
+    fn merge(&self, shard: &Shard, now_ms: u64) -> Result<(), StoreError> {
+        let hour = hour_of(now_ms);
+        loop {
+            let parts = shard.parts();
+            let entries: Vec<_> = parts.iter().map(|part| &part.entry).collect();
+            let Some(range) = compact::choose(&entries, hour, self.settings.merged_bytes) else {
+                return Ok(());
+            };
+            let chosen = parts.get(range).unwrap_or_default();
+            let merged = compact::merge(shard, chosen)?;
+            shard.replace(chosen, merged)?;
+            self.ledger.count(|stats| stats.parts_merged += 1);
+        }
+    }
+
+    fn retire(&self, now_ms: u64, last: &mut Last) {
+        let held: Vec<(Arc<Shard>, Vec<Arc<Part>>)> = self
+            .shards()
+            .into_iter()
+            .map(|shard| (Arc::clone(&shard), shard.parts()))
+            .collect();
+        let candidates: Vec<Candidate> = held
+            .iter()
+            .enumerate()
+            .flat_map(|(owner, (_, parts))| parts.iter().map(move |part| candidate(owner, part)))
+            .collect();
+        let old = self.too_old(&candidates, now_ms, last);
+        let rest: Vec<Candidate> = candidates
+            .iter()
+            .filter(|candidate| old != Some(candidate.hour))
+            .copied()
+            .collect();
+        let excess = retain::over_budget(&rest, self.settings.disk_budget);
+        for (owner, (shard, parts)) in held.iter().enumerate() {
+            let (aged, kept): (Vec<_>, Vec<_>) = parts
+                .iter()
+                .cloned()
+                .partition(|part| old == Some(part.entry.hour));
+            self.let_go(shard, &aged, true, now_ms);
+            let goes = |part: &Arc<Part>| excess.contains(&(owner, part.entry.first_seq));
+            let over: Vec<_> = kept.into_iter().filter(goes).collect();
+            self.let_go(shard, &over, false, now_ms);
+        }
+    }
+
+    /// Hours to retire by age, at most one a minute.
+    fn too_old(&self, candidates: &[Candidate], now_ms: u64, last: &mut Last) -> Option<u64> {
+        if last
+            .retired_by_age_ms
+            .is_some_and(|then| now_ms.abs_diff(then) < AGE_PAUSE_MS)
+        {
+            return None;
+        }
+        let retention_ms = u64::try_from(self.settings.retention.as_millis()).unwrap_or(u64::MAX);
+        let hour = retain::too_old(candidates, now_ms, retention_ms)?;
+        last.retired_by_age_ms = Some(now_ms);
+        Some(hour)
+    }
+
+    fn let_go(&self, shard: &Shard, parts: &[Arc<Part>], by_age: bool, now_ms: u64) {
+        if parts.is_empty() {
+            return;
+        }
+        let retired = shard.retire(parts);
+        self.note(shard, &retired, now_ms);
+        if retired.is_err() {
+            return;
+        }
+        let amount = parts
+            .iter()
+            .fold(Amount::default(), |sum, part| sum + part.entry.amount());
+        let count = u64::try_from(parts.len()).unwrap_or(u64::MAX);
+        self.ledger.count(|stats| {
+            stats.retired_parts += count;
+            match by_age {
+                true => stats.retired_by_age += amount,
+                false => stats.retired_by_budget += amount,
+            }
+        });
+        tracing::info!(logstore = %shard.name, parts = count, records = amount.records, by_age, "retired parts");
+    }
+}
+
+fn candidate(owner: usize, part: &Part) -> Candidate {
+    Candidate {
+        owner,
+        hour: part.entry.hour,
+        first_seq: part.entry.first_seq,
+        bytes: part.entry.bytes,
+    }
+}
+
+/// Time between two hours retired by age: a clock that jumped ahead is noticed
+/// before it has emptied the store.
+const AGE_PAUSE_MS: u64 = 60_000;
+/// Time to let a failing disk be: a try costs as much as a success.
+const REST_MS: u64 = 5_000;
