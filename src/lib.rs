@@ -26,6 +26,7 @@
 //! * Nothing is dropped without being counted, by place and by reason.
 //! * Code after `session` cannot tell which protocol a record arrived in.
 
+pub mod api;
 pub mod cache;
 pub mod element;
 pub mod flow;

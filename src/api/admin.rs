@@ -1,0 +1,94 @@
+//! `/metrics`, `/healthz`, `/readyz`, `/version` and `/api/v1`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::json;
+
+use super::{Backend, QueryRequest, Refusal, RefusalCode, View};
+
+/// Content type of the Prometheus text format.
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// The admin API in front of a daemon.
+pub fn router(backend: Arc<dyn Backend>) -> Router {
+    let view = |view: View| {
+        get(move |State(backend): State<Arc<dyn Backend>>| async move {
+            backend.view(view).await.map(Json)
+        })
+    };
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/version", get(version))
+        .route("/metrics", get(metrics))
+        .route("/api/v1/exporters", view(View::Exporters))
+        .route("/api/v1/templates", view(View::Templates))
+        .route("/api/v1/flow-logs", view(View::FlowLogs))
+        .route("/api/v1/stats", view(View::Stats))
+        .route("/api/v1/parts", view(View::Parts))
+        .route("/api/v1/query", post(query))
+        .fallback(|| async { Refusal::new(RefusalCode::NotFound, "no such path") })
+        .with_state(backend)
+}
+
+async fn ready(State(backend): State<Arc<dyn Backend>>) -> Response {
+    let reasons = backend.unready();
+    let status = if reasons.is_empty() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let body = json!({"ready": reasons.is_empty(), "reasons": reasons});
+    (status, Json(body)).into_response()
+}
+
+async fn version() -> impl IntoResponse {
+    Json(json!({"name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION")}))
+}
+
+async fn metrics(State(backend): State<Arc<dyn Backend>>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, PROMETHEUS)], backend.metrics())
+}
+
+async fn query(
+    State(backend): State<Arc<dyn Backend>>,
+    request: Result<Json<QueryRequest>, JsonRejection>,
+) -> Response {
+    match request {
+        Ok(Json(request)) => backend.query(request).await.map(Json).into_response(),
+        Err(rejection) => {
+            Refusal::new(RefusalCode::BadRequest, &rejection.body_text()).into_response()
+        }
+    }
+}
+
+impl Refusal {
+    /// A refusal with its reason.
+    pub fn new(code: RefusalCode, message: &str) -> Self {
+        Self {
+            code,
+            message: message.to_owned(),
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = match self.code {
+            RefusalCode::BadRequest => StatusCode::BAD_REQUEST,
+            RefusalCode::Forbidden => StatusCode::FORBIDDEN,
+            RefusalCode::NotFound => StatusCode::NOT_FOUND,
+            RefusalCode::TooMuch => StatusCode::UNPROCESSABLE_ENTITY,
+            RefusalCode::Busy => StatusCode::TOO_MANY_REQUESTS,
+            RefusalCode::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            RefusalCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        (status, Json(json!({"error": self}))).into_response()
+    }
+}

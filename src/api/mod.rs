@@ -1,0 +1,108 @@
+//! HTTP: health, metrics and the admin API on one listener.
+//!
+//! The handlers know the daemon only through [`Backend`].
+
+pub mod admin;
+mod guard;
+mod server;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use server::{Server, Settings};
+
+/// What the HTTP front needs from the daemon behind it.
+pub trait Backend: Send + Sync + 'static {
+    /// The Prometheus text of one consistent reading.
+    fn metrics(&self) -> String;
+
+    /// Why the daemon cannot do its work just now; empty when it can.
+    fn unready(&self) -> Vec<String>;
+
+    /// One of the admin API's views.
+    fn view(&self, view: View) -> Answering<'_, Value>;
+
+    /// Answers a question about stored flows.
+    fn query(&self, query: QueryRequest) -> Answering<'_, QueryAnswer>;
+}
+
+/// An answer on its way.
+pub type Answering<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send + 'a>>;
+
+/// The views of `/api/v1`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(missing_docs, reason = "the paths are named alike")]
+pub enum View {
+    Exporters,
+    Templates,
+    FlowLogs,
+    Stats,
+    Parts,
+}
+
+/// A question in SQL.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueryRequest {
+    /// One read-only SELECT.
+    pub sql: String,
+    /// Rows wanted at most; the configured maximum when absent.
+    #[serde(default)]
+    pub max_rows: Option<usize>,
+}
+
+/// The answer to a [`QueryRequest`].
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct QueryAnswer {
+    /// Names and types, in order.
+    pub columns: Vec<Column>,
+    /// Values in the order of the columns.
+    pub rows: Vec<Vec<Value>>,
+    /// There were more rows than wanted.
+    pub truncated: bool,
+    /// Flows that ended before this moment (RFC 3339) are all included.
+    pub complete_to: Option<String>,
+    /// Flows still in the cache, not included.
+    pub open_flows: u64,
+    /// Rows read to answer.
+    pub scanned_rows: u64,
+    /// Time it took.
+    pub elapsed_ms: u64,
+}
+
+/// One column of an answer.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Column {
+    /// Name as selected.
+    pub name: String,
+    /// Type in the words of SQL.
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+/// Why a request was not answered.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// Who must act; decides the HTTP status.
+    pub code: RefusalCode,
+    /// What is wrong and what helps.
+    pub message: String,
+}
+
+/// Who must act.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum RefusalCode {
+    BadRequest,
+    Forbidden,
+    NotFound,
+    TooMuch,
+    Busy,
+    Timeout,
+    Internal,
+}
