@@ -35,4 +35,5 @@ pub mod listen;
 #[cfg(feature = "logstore")]
 pub mod logstore;
 pub mod session;
+pub mod telemetry;
 pub mod wire;
