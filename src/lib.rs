@@ -28,6 +28,7 @@
 
 pub mod api;
 pub mod cache;
+pub mod config;
 pub mod element;
 pub mod flow;
 pub mod flowlog;

@@ -1,0 +1,216 @@
+//! `[[flow-log]]`, `[[device]]` and `[default-flow-log]`: the routing.
+
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::element;
+use crate::element::ElementId;
+use crate::flowlog::ACTIVE_S;
+use crate::flowlog::Definition;
+use crate::flowlog::Device;
+use crate::flowlog::ExporterMatch;
+use crate::flowlog::FlowLog;
+use crate::flowlog::INACTIVE_S;
+use crate::flowlog::Inactive;
+use crate::flowlog::NetflowTarget;
+use crate::flowlog::NetflowVersion;
+use crate::flowlog::OutputType;
+use crate::flowlog::Timers;
+use crate::flowlog::Unclaimed;
+
+use super::table::Table;
+use super::value::Value;
+
+/// Reads the routing; the allow-list is `[exporters]`'s.
+pub(super) fn read(table: &mut Table<'_, '_>) -> Definition {
+    let flow_logs = table.each("flow-log", |table| Some(flow_log(table)));
+    let devices = table.each("device", |table| Some(device(table)));
+    let unclaimed = table.section("default-flow-log", unclaimed);
+    with_built_in(Definition {
+        flow_logs,
+        devices,
+        unclaimed,
+        allow: Vec::new(),
+    })
+}
+
+/// The routing without a file: one flow log takes everything.
+pub(super) fn default() -> Definition {
+    with_built_in(Definition {
+        unclaimed: Unclaimed::Take(BUILT_IN.to_owned()),
+        ..Definition::default()
+    })
+}
+
+/// Adds the flow log that need not be defined, if it is meant and not defined.
+fn with_built_in(mut definition: Definition) -> Definition {
+    let is_meant = definition.unclaimed == Unclaimed::Take(BUILT_IN.to_owned());
+    let mut logs = definition.flow_logs.iter();
+    if is_meant && !logs.any(|log| log.name == BUILT_IN) {
+        let built_in = FlowLog::new(BUILT_IN, BUILT_IN_PROJECT, BUILT_IN_LOGSTORE);
+        definition.flow_logs.push(built_in);
+    }
+    definition
+}
+
+fn unclaimed(table: &mut Table<'_, '_>) -> Unclaimed {
+    let takes = table
+        .choice("action", &[("take", true), ("ignore", false)])
+        .unwrap_or(true);
+    let name = table.text("name");
+    if takes {
+        return Unclaimed::Take(name.unwrap_or_else(|| BUILT_IN.to_owned()));
+    }
+    if name.is_some() {
+        let advice = "use action = \"take\", or remove the name";
+        table.refuse(
+            "name",
+            "`action` is \"ignore\", so no flow log is taken",
+            advice,
+        );
+    }
+    Unclaimed::Ignore
+}
+
+fn flow_log(table: &mut Table<'_, '_>) -> FlowLog {
+    let mut text = |key| table.text(key).unwrap_or_default();
+    let log = FlowLog {
+        name: text("name"),
+        description: text("description"),
+        project: text("project"),
+        logstore: text("logstore"),
+        output: output(table),
+        netflow: netflow(table),
+        timers: timers(table),
+        cached: table
+            .choice("cache", &[("on", true), ("off", false)])
+            .unwrap_or(true),
+        extra: table.list("extra", element_of).unwrap_or_default(),
+    };
+    refuse_re_export(table, log.output);
+    log
+}
+
+fn output(table: &mut Table<'_, '_>) -> OutputType {
+    let outputs = [
+        ("sls", OutputType::Sls),
+        ("netflow", OutputType::Netflow),
+        ("all", OutputType::All),
+    ];
+    table.choice("output", &outputs).unwrap_or_default()
+}
+
+/// What this version cannot do may not be asked of it.
+fn refuse_re_export(table: &Table<'_, '_>, output: OutputType) {
+    if output.has_netflow() {
+        let what = "re-export is not built into this version";
+        table.refuse("output", what, "use output = \"sls\"");
+    }
+}
+
+fn netflow(table: &mut Table<'_, '_>) -> Option<NetflowTarget> {
+    let versions = [
+        ("v5", NetflowVersion::V5),
+        ("v9", NetflowVersion::V9),
+        ("v10", NetflowVersion::V10),
+    ];
+    let server = table.take("netflow-server").and_then(server);
+    let version = table
+        .choice("netflow-version", &versions)
+        .unwrap_or_default();
+    server.map(|server| NetflowTarget { server, version })
+}
+
+/// An address with or without port.
+fn server(value: Value<'_, '_>) -> Option<SocketAddr> {
+    match value.as_text() {
+        Some(text) if text.parse::<IpAddr>().is_ok() => {
+            let address: IpAddr = value.parsed("")?;
+            Some(SocketAddr::new(address, NETFLOW_PORT))
+        }
+        _ => value.parsed("write an address, or address:port"),
+    }
+}
+
+fn timers(table: &mut Table<'_, '_>) -> Timers {
+    let default = Timers::default();
+    let active = table
+        .seconds("active-s", ACTIVE_S.0..=ACTIVE_S.1)
+        .unwrap_or_else(|| default.active());
+    let floor = default.inactive().floor().min(active);
+    let inactive = match table.take("inactive-s") {
+        Some(value) if value.as_text().is_some() => {
+            let auto = value.choice(&[("auto", Inactive::Auto(floor))]);
+            auto.unwrap_or(Inactive::Fixed(floor))
+        }
+        Some(value) => {
+            let seconds = value.integer(INACTIVE_S.0..=INACTIVE_S.1);
+            Inactive::Fixed(seconds.map_or(floor, Duration::from_secs))
+        }
+        None => Inactive::Fixed(floor),
+    };
+    Timers::new(active, inactive).unwrap_or_else(|problem| {
+        table.refuse(&problem.place, problem.what, problem.advice);
+        default
+    })
+}
+
+/// An element by its name, or as `PEN/id`.
+fn element_of(value: Value<'_, '_>) -> Option<ElementId> {
+    let Some(name) = value.as_text() else {
+        value.text();
+        return None;
+    };
+    let by_number = || {
+        let (pen, id) = name.split_once('/')?;
+        let (pen, id) = (pen.parse().ok()?, id.parse().ok()?);
+        Some(ElementId { pen, id })
+    };
+    let found = element::by_name(name)
+        .map(|element| element.id)
+        .or_else(by_number);
+    if found.is_none() {
+        let what = format!("no element is named `{}`", name.escape_debug());
+        let advice = "use IANA's name, or PEN/id for an enterprise's own";
+        value.refuse(what, advice);
+    }
+    found
+}
+
+fn device(table: &mut Table<'_, '_>) -> Device {
+    Device {
+        instance_id: table.text("instance-id").unwrap_or_default(),
+        snid: table.text("snid"),
+        ali_uid: table.text("ali-uid"),
+        exporters: table.list("exporters", exporter).unwrap_or_default(),
+        flow_logs: table.list("flow-logs", Value::text).unwrap_or_default(),
+    }
+}
+
+/// An address or prefix, or a table with one and a domain.
+fn exporter(value: Value<'_, '_>) -> Option<ExporterMatch> {
+    if !value.is_table() {
+        let prefix = value.parsed("")?;
+        return Some(ExporterMatch {
+            prefix,
+            domain: None,
+        });
+    }
+    value.read(|table| {
+        let advice = "say where its datagrams come from";
+        let prefix = table.required("address", advice, |value| value.parsed(""));
+        let domain = table.integer("domain", 0..=u32::MAX.into());
+        Some(ExporterMatch {
+            prefix: prefix?,
+            domain,
+        })
+    })?
+}
+
+/// The flow log for exporters nobody claims, unless one of that name is defined.
+const BUILT_IN: &str = "default";
+const BUILT_IN_PROJECT: &str = "flowlogd";
+const BUILT_IN_LOGSTORE: &str = "flows";
+/// The flow log API's default NetflowServerPort.
+const NETFLOW_PORT: u16 = 9995;

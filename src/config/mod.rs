@@ -1,0 +1,144 @@
+//! The configuration: a TOML file, read to the end, checked as a whole.
+//!
+//! [`Config::load`] answers with a [`Config`] whose every value is in range and
+//! contradicts no other, or with all [`Problems`] of the file. Without a file
+//! [`Config::default`] stands. Nothing here is secret.
+
+mod cache;
+mod exporters;
+mod flow_log;
+mod http;
+mod listen;
+mod log;
+mod logstore;
+mod problem;
+mod report;
+mod state;
+mod table;
+mod value;
+
+use std::fs;
+use std::path::Path;
+
+use toml::de::DeTable;
+
+pub use cache::Cache;
+pub use exporters::{Exporters, Limits, Sampling, SamplingUse, TemplateScope};
+pub use http::Http;
+pub use listen::{Listen, Steering};
+pub use log::{Format, Level, Log};
+pub use logstore::{Keep, LogStore, Query};
+pub use problem::Problems;
+pub use state::State;
+
+use crate::flowlog::Definition;
+use crate::flowlog::RoutingTable;
+
+use report::Report;
+use table::Table;
+
+/// All that an operator decides.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Config {
+    /// Where datagrams come in.
+    pub listen: Listen,
+    /// What is believed of exporters.
+    pub exporters: Exporters,
+    /// How many flows are merged at once.
+    pub cache: Cache,
+    /// Flow logs, devices, and who is heard; it compiles without problems.
+    pub definition: Definition,
+    /// The embedded log store.
+    pub logstore: LogStore,
+    /// Metrics, health and the admin API.
+    pub http: Http,
+    /// What the daemon says about itself.
+    pub log: Log,
+    /// Where state is kept.
+    pub state: State,
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or all that is wrong with it.
+    pub fn load(path: &Path) -> Result<Self, Problems> {
+        let name = path.display().to_string();
+        let unreadable = |why: String, advice| {
+            let what = format!("cannot read {name}: {why}");
+            Problems::of_file(&name, what, advice)
+        };
+        let octets = fs::read(path).map_err(|error| unreadable(error.to_string(), ""))?;
+        let text = String::from_utf8(octets)
+            .map_err(|error| unreadable(error.utf8_error().to_string(), "TOML is UTF-8"))?;
+        Self::parse(&text, &name)
+    }
+
+    /// Checks a text; `name` is what its problems call it.
+    ///
+    /// # Errors
+    /// All that is wrong with it; of a text that is no TOML, only why not.
+    pub fn parse(text: &str, name: &str) -> Result<Self, Problems> {
+        let report = Report::default();
+        let (document, errors) = DeTable::parse_recoverable(text);
+        // What is left of a broken line would be reported as missing.
+        if !errors.is_empty() {
+            return Err(Problems::of_syntax(name, text, &errors));
+        }
+        let config = Table::document(&report, document.into_inner(), Self::read);
+        if let Err(problems) = RoutingTable::compile(&config.definition, None) {
+            problems.into_iter().for_each(|problem| report.add(problem));
+        }
+        if report.is_clean() {
+            Ok(config)
+        } else {
+            Err(Problems::locate(name, text, report.into_found()))
+        }
+    }
+
+    fn read(table: &mut Table<'_, '_>) -> Self {
+        let mut allow = Vec::new();
+        let exporters = table.section("exporters", |table| {
+            allow = table
+                .list("allow", |value| value.parsed(""))
+                .unwrap_or_default();
+            Exporters::read(table)
+        });
+        let definition = Definition {
+            allow,
+            ..flow_log::read(table)
+        };
+        let logstore = table.section("logstore", LogStore::read);
+        let query_timeout = logstore.query.timeout;
+        Self {
+            listen: table.section("listen", Listen::read),
+            exporters,
+            cache: table.section("cache", Cache::read),
+            definition,
+            logstore,
+            http: table.section("http", |table| Http::read(table, query_timeout)),
+            log: table.section("log", Log::read),
+            state: table.section("state", State::read),
+        }
+    }
+}
+
+/// What an empty file means.
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: Listen::default(),
+            exporters: Exporters::default(),
+            cache: Cache::default(),
+            definition: flow_log::default(),
+            logstore: LogStore::default(),
+            http: Http::default(),
+            log: Log::default(),
+            state: State::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

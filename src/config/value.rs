@@ -1,0 +1,156 @@
+//! One value of a document, read as what a section wants it to be.
+
+use std::fmt;
+use std::ops::Range;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use toml::Spanned;
+use toml::de::DeTable;
+use toml::de::DeValue;
+
+use crate::flowlog::Problem;
+
+use super::report::Report;
+use super::table::Table;
+
+/// One value and where it stands.
+#[derive(Debug)]
+pub(super) struct Value<'r, 'i> {
+    report: &'r Report,
+    path: String,
+    span: Range<usize>,
+    value: DeValue<'i>,
+}
+
+impl<'r, 'i> Value<'r, 'i> {
+    /// A value and its place.
+    pub(super) fn new(report: &'r Report, path: String, value: Spanned<DeValue<'i>>) -> Self {
+        let span = value.span();
+        report.note(&path, span.clone());
+        Self {
+            report,
+            path,
+            span,
+            value: value.into_inner(),
+        }
+    }
+
+    /// A whole number of a range.
+    pub(super) fn integer<N: TryFrom<u64>>(self, range: RangeInclusive<u64>) -> Option<N> {
+        let DeValue::Integer(number) = &self.value else {
+            return self.wrong_kind("a whole number");
+        };
+        let digits = number.as_str();
+        let value = u64::from_str_radix(digits, number.radix()).ok();
+        let value = value.filter(|value| range.contains(value));
+        let value = value.and_then(|value| N::try_from(value).ok());
+        if value.is_none() {
+            let (least, most) = range.into_inner();
+            let what = format!("must be {least} to {most}, not {number}");
+            self.refuse(what, "");
+        }
+        value
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(self) -> Option<bool> {
+        let DeValue::Boolean(answer) = self.value else {
+            return self.wrong_kind("true or false");
+        };
+        Some(answer)
+    }
+
+    /// A text.
+    pub(super) fn text(self) -> Option<String> {
+        let DeValue::String(text) = self.value else {
+            return self.wrong_kind("a text in quotes");
+        };
+        Some(text.into_owned())
+    }
+
+    /// A text that means something; `advice` says how to write it.
+    pub(super) fn parsed<T: FromStr<Err: fmt::Display>>(self, advice: &str) -> Option<T> {
+        let DeValue::String(text) = &self.value else {
+            return self.wrong_kind("a text in quotes");
+        };
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(why) => {
+                self.refuse(format!("`{}`: {why}", text.escape_debug()), advice);
+                None
+            }
+        }
+    }
+
+    /// One of a few words.
+    pub(super) fn choice<T: Copy>(self, choices: &[(&str, T)]) -> Option<T> {
+        let DeValue::String(text) = &self.value else {
+            return self.wrong_kind("a text in quotes");
+        };
+        let chosen = choices.iter().find(|(word, _)| word == text);
+        if chosen.is_none() {
+            let words: Vec<String> = choices
+                .iter()
+                .map(|(word, _)| format!("\"{word}\""))
+                .collect();
+            let words = words.join(" or ");
+            let what = format!("must be {words}, not \"{}\"", text.escape_debug());
+            self.refuse(what, "");
+        }
+        chosen.map(|(_, value)| *value)
+    }
+
+    /// What `read` makes of the values of an array.
+    ///
+    /// A value's number is that of the result it gives: so a place counted in
+    /// results, after some values were refused, is still the right one.
+    pub(super) fn list<T>(self, mut read: impl FnMut(Self) -> Option<T>) -> Option<Vec<T>> {
+        let DeValue::Array(values) = self.value else {
+            return self.wrong_kind("an array in brackets");
+        };
+        let mut results = Vec::with_capacity(values.len());
+        for value in values {
+            let path = format!("{}[{}]", self.path, results.len());
+            results.extend(read(Self::new(self.report, path, value)));
+        }
+        Some(results)
+    }
+
+    /// Reads a table.
+    pub(super) fn read<T>(self, read: impl FnOnce(&mut Table<'r, 'i>) -> T) -> Option<T> {
+        let (report, path) = (self.report, self.path.clone());
+        let entries = self.table()?;
+        Some(Table::read(report, path, entries, read))
+    }
+
+    /// Whether it is a table.
+    pub(super) fn is_table(&self) -> bool {
+        matches!(self.value, DeValue::Table(_))
+    }
+
+    /// The text it is, if it is one.
+    pub(super) fn as_text(&self) -> Option<&str> {
+        self.value.as_str()
+    }
+
+    /// Notes a problem of this value.
+    pub(super) fn refuse(&self, what: impl Into<String>, advice: impl Into<String>) {
+        let problem = Problem::new(&*self.path, what, advice);
+        self.report.at(Some(self.span.clone()), problem);
+    }
+
+    /// A table.
+    pub(super) fn table(self) -> Option<DeTable<'i>> {
+        let DeValue::Table(entries) = self.value else {
+            return self.wrong_kind("a table");
+        };
+        Some(entries)
+    }
+
+    fn wrong_kind<T>(&self, wanted: &str) -> Option<T> {
+        let is = self.value.type_str();
+        self.refuse(format!("must be {wanted}, not of type {is}"), "");
+        None
+    }
+}
