@@ -29,6 +29,8 @@
 pub mod api;
 pub mod cache;
 pub mod config;
+#[cfg(feature = "logstore")]
+pub mod daemon;
 pub mod element;
 pub mod flow;
 pub mod flowlog;

@@ -1,0 +1,153 @@
+//! The hand-over from lanes to what is behind them: bounded in bytes.
+//!
+//! Its lock is the seam of the ledger: an amount leaves a lane's terms and
+//! enters the accounts behind the lanes while it is held, and a reader of the
+//! whole ledger holds it too.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::flow::Amount;
+use crate::flow::FlowBatch;
+use crate::flowlog::RoutingTable;
+
+/// A batch on its way, with the table its routes are resolved by.
+#[derive(Debug)]
+pub struct Parcel {
+    /// The rows.
+    pub batch: FlowBatch,
+    /// The routing table in force when they entered the cache, or a later one.
+    pub routes: Arc<RoutingTable>,
+    /// What the rows stand for.
+    pub amount: Amount,
+}
+
+/// Where an amount behind the lanes ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// The log store took it.
+    Kept,
+    /// The log store refused it.
+    Refused,
+}
+
+/// The record accounts behind the lanes: `handed = in_flight + kept + refused`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Accounts {
+    /// Taken over from lanes.
+    pub handed: Amount,
+    /// Waiting here or with the writer.
+    pub in_flight: Amount,
+    /// In the log store.
+    pub kept: Amount,
+    /// Dropped because the log store could not take it.
+    pub refused: Amount,
+}
+
+/// The bounded queue between lanes and the writer.
+#[derive(Debug)]
+pub struct Exchange {
+    inner: Mutex<Inner>,
+    arrived: Condvar,
+    bytes_max: usize,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    queue: VecDeque<Parcel>,
+    bytes: usize,
+    accounts: Accounts,
+    closed: bool,
+}
+
+impl Exchange {
+    /// Holds at most `bytes_max` octets of batches, and always room for one.
+    pub fn new(bytes_max: usize) -> Self {
+        Self {
+            inner: Mutex::default(),
+            arrived: Condvar::new(),
+            bytes_max,
+        }
+    }
+
+    /// Takes over a batch; `publish` runs under the lock, so that the lane's
+    /// terms and the accounts here change together.
+    ///
+    /// # Errors
+    /// Gives the parcel back when there is no room; nothing was booked.
+    pub fn offer(&self, parcel: Parcel, publish: impl FnOnce()) -> Result<(), Box<Parcel>> {
+        let bytes = parcel.batch.bytes();
+        let mut inner = self.lock();
+        let full = inner.bytes.saturating_add(bytes) > self.bytes_max;
+        if full && !inner.queue.is_empty() {
+            return Err(Box::new(parcel));
+        }
+        inner.bytes += bytes;
+        inner.accounts.handed += parcel.amount;
+        inner.accounts.in_flight += parcel.amount;
+        inner.queue.push_back(parcel);
+        publish();
+        drop(inner);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Waits for the oldest parcel; `None` after `patience`, or when the
+    /// exchange is closed and empty. The parcel stays in flight until
+    /// [`settle`](Self::settle)d.
+    pub fn take(&self, patience: Duration) -> Option<Parcel> {
+        let deadline = Instant::now() + patience;
+        let mut inner = self.lock();
+        loop {
+            if let Some(parcel) = inner.queue.pop_front() {
+                inner.bytes = inner.bytes.saturating_sub(parcel.batch.bytes());
+                return Some(parcel);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if inner.closed || left.is_zero() {
+                return None;
+            }
+            let waited = self.arrived.wait_timeout(inner, left);
+            inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Books where a taken parcel ended.
+    pub fn settle(&self, amount: Amount, outcome: Outcome) {
+        let mut inner = self.lock();
+        inner.accounts.in_flight = inner.accounts.in_flight - amount;
+        match outcome {
+            Outcome::Kept => inner.accounts.kept += amount,
+            Outcome::Refused => inner.accounts.refused += amount,
+        }
+    }
+
+    /// Says that no lane will offer again.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.arrived.notify_all();
+    }
+
+    /// Whether no lane will offer again and all parcels are taken.
+    pub fn is_drained(&self) -> bool {
+        let inner = self.lock();
+        inner.closed && inner.queue.is_empty()
+    }
+
+    /// Reads the accounts while no amount can cross from a lane; `lanes` reads
+    /// the lanes' terms in that moment.
+    pub fn read<T>(&self, lanes: impl FnOnce() -> T) -> (T, Accounts) {
+        let inner = self.lock();
+        (lanes(), inner.accounts)
+    }
+
+    /// Octets of batches that wait.
+    pub fn bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,255 @@
+//! One lane: datagrams to batches, without sockets, threads or clocks.
+
+use std::sync::Arc;
+
+use crate::cache::Cache;
+use crate::daemon::cell::Cell;
+use crate::daemon::exchange::{Exchange, Parcel};
+use crate::daemon::intake::{BATCH_ROWS_MAX, Intake, Way};
+use crate::daemon::sampling::SamplingPolicies;
+use crate::daemon::settings;
+use crate::daemon::sources::Sources;
+use crate::daemon::terms::{TERMS, Terms};
+use crate::flow::FlowBatch;
+use crate::flow::Nsel;
+use crate::flow::NselSettings;
+use crate::flow::Plan;
+use crate::flow::PlanSettings;
+use crate::flowlog::RoutingTable;
+use crate::session::Arrival;
+use crate::session::ExporterView;
+use crate::session::Peer;
+use crate::session::Sessions;
+use crate::session::TemplateView;
+
+/// Templates shown of one lane: of a flood nobody needs to see all.
+const VIEW_MAX: usize = 1_000;
+/// Longest time a row waits in an open batch.
+const BATCH_AGE_MAX_MS: u64 = 1_000;
+/// How often a lane looks at how long flows may stay.
+const STAY_NOTED_EVERY_MS: u64 = 1_000;
+/// Rows an open batch may have while nobody takes it over.
+const BATCH_ROWS_HARD_MAX: usize = 8 * BATCH_ROWS_MAX;
+
+/// A lane's state and its way out.
+#[derive(Debug)]
+pub struct Lane {
+    sessions: Sessions<Plan>,
+    intake: Intake,
+    exchange: Arc<Exchange>,
+    cell: Arc<Cell<TERMS>>,
+    /// When the open batch got its first row.
+    opened_ms: u64,
+    /// When the longest stay was last looked at.
+    stay_noted_ms: u64,
+    /// Flows at which a batch nobody takes over is dropped.
+    live_max: usize,
+}
+
+/// What a lane is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// What is known of exporters.
+    pub sessions: Sessions<Plan>,
+    /// What the operator says of sampling.
+    pub sampling: SamplingPolicies,
+    /// An empty flow cache.
+    pub cache: Cache,
+    /// Flows the cache may hold.
+    pub max_flows: usize,
+    /// Where records go.
+    pub table: Arc<RoutingTable>,
+    /// Where batches go.
+    pub exchange: Arc<Exchange>,
+    /// Where the lane's terms are published.
+    pub cell: Arc<Cell<TERMS>>,
+}
+
+impl Lane {
+    /// A lane that has seen nothing.
+    pub fn new(parts: Parts) -> Self {
+        let mut lane = Self {
+            sessions: parts.sessions,
+            intake: Intake {
+                table: parts.table,
+                sampling: parts.sampling,
+                nsel: Nsel::new(NselSettings::default()),
+                way: Way {
+                    cache: parts.cache,
+                    sources: Sources::default(),
+                    batch: FlowBatch::default(),
+                    terms: Terms::default(),
+                    now_ms: 0,
+                },
+            },
+            exchange: parts.exchange,
+            cell: parts.cell,
+            opened_ms: 0,
+            stay_noted_ms: 0,
+            live_max: parts.max_flows / 10 * 9,
+        };
+        lane.apply_timers();
+        lane
+    }
+
+    /// Takes one datagram.
+    pub fn datagram(&mut self, bytes: &[u8], peer: Peer, arrival: Arrival) {
+        let terms = &mut self.intake.way.terms;
+        terms.received += 1;
+        terms.received_octets += u64::try_from(bytes.len()).unwrap_or(0);
+        if !self.intake.table.allows(peer.exporter) {
+            terms.not_allowed += 1;
+            return;
+        }
+        self.intake.way.now_ms = arrival.monotonic_ms;
+        self.sessions
+            .datagram(bytes, peer, arrival, &mut self.intake);
+    }
+
+    /// Notes how many datagrams were longer than the buffer so far.
+    pub fn cut_short(&mut self, datagrams: u64) {
+        self.intake.way.terms.cut_short = datagrams;
+    }
+
+    /// What is due when the sockets are empty or a batch of datagrams is done:
+    /// aging, hand-over, publication.
+    pub fn turn(&mut self, now: Arrival) {
+        self.sessions.tick(now.monotonic_ms);
+        self.intake.way.tick(now.monotonic_ms);
+        self.hand_over_if_due(now.monotonic_ms);
+        self.note_longest_stay(now.monotonic_ms);
+        self.publish();
+    }
+
+    /// Looks, once a second, at how long flows may stay by now.
+    fn note_longest_stay(&mut self, now_ms: u64) {
+        if now_ms < self.stay_noted_ms.saturating_add(STAY_NOTED_EVERY_MS) {
+            return;
+        }
+        self.stay_noted_ms = now_ms;
+        let way = &mut self.intake.way;
+        let routes = self.intake.table.routes();
+        let stays = routes
+            .filter(|route| way.cache.route_live(route.id.0) > 0)
+            .map(|route| settings::timers(route).timers.active_ms);
+        way.terms.longest_stay_ms = stays.max().unwrap_or(0);
+    }
+
+    /// Notes what the kernel dropped so far.
+    pub fn missed(&mut self, datagrams: u64) {
+        self.intake.way.terms.missed = datagrams;
+    }
+
+    /// Takes a new routing table into force.
+    pub fn route_by(&mut self, table: Arc<RoutingTable>, settings: PlanSettings) {
+        let before = std::mem::replace(&mut self.intake.table, table);
+        for route in before.routes() {
+            if !self.intake.table.is_live(route.id) {
+                self.intake.way.cache.close_route(route.id.0);
+            }
+        }
+        self.intake.way.sources.ask_again(&self.intake.table);
+        self.apply_timers();
+        self.sessions.recompile(settings);
+    }
+
+    fn apply_timers(&mut self) {
+        let table = Arc::clone(&self.intake.table);
+        for route in table.routes() {
+            self.intake
+                .way
+                .cache
+                .set_route(route.id.0, settings::timers(route));
+        }
+    }
+
+    /// Empties the cache: every flow leaves with reason 4 (P-618). Returns
+    /// whether all of it is handed over; if not, nobody takes more just now.
+    pub fn drain(&mut self, now: Arrival) -> bool {
+        self.intake.way.now_ms = now.monotonic_ms;
+        loop {
+            self.intake.way.flush();
+            if self.intake.way.batch.is_empty() {
+                self.publish();
+                return true;
+            }
+            self.hand_over(now.monotonic_ms);
+            if !self.intake.way.batch.is_empty() {
+                self.publish();
+                return false;
+            }
+        }
+    }
+
+    /// Who sends, and what is known of them.
+    pub fn exporters(&self) -> Vec<ExporterView> {
+        self.sessions.exporters().collect()
+    }
+
+    /// Which Templates are known; at most [`VIEW_MAX`].
+    pub fn templates(&self, now: Arrival) -> Vec<TemplateView> {
+        self.sessions
+            .templates(now.monotonic_ms)
+            .take(VIEW_MAX)
+            .collect()
+    }
+
+    /// The Templates in the form that survives a restart.
+    pub fn remember(&self, now: Arrival) -> Vec<u8> {
+        self.sessions.export(now)
+    }
+
+    fn hand_over_if_due(&mut self, now_ms: u64) {
+        let batch = &self.intake.way.batch;
+        if batch.is_empty() {
+            self.opened_ms = now_ms;
+            return;
+        }
+        let aged = now_ms.saturating_sub(self.opened_ms) >= BATCH_AGE_MAX_MS;
+        if aged || batch.len() >= BATCH_ROWS_MAX {
+            self.hand_over(now_ms);
+        }
+    }
+
+    /// Offers the open batch; keeps it when there is no room, unless the cache
+    /// or the batch itself has no more room either.
+    fn hand_over(&mut self, now_ms: u64) {
+        if self.intake.way.batch.is_empty() {
+            return;
+        }
+        let batch = std::mem::take(&mut self.intake.way.batch);
+        let amount = batch.amount();
+        let parcel = Parcel {
+            batch,
+            routes: Arc::clone(&self.intake.table),
+            amount,
+        };
+        let exchange = Arc::clone(&self.exchange);
+        let offered = exchange.offer(parcel, || {
+            self.intake.way.terms.handed += amount;
+            self.publish();
+        });
+        match offered {
+            Ok(()) => self.opened_ms = now_ms,
+            Err(parcel) => {
+                let crowded = self.intake.way.cache.live() > self.live_max;
+                if crowded || parcel.batch.len() >= BATCH_ROWS_HARD_MAX {
+                    self.intake.way.terms.dropped += amount;
+                    self.opened_ms = now_ms;
+                } else {
+                    self.intake.way.batch = parcel.batch;
+                }
+            }
+        }
+    }
+
+    fn publish(&mut self) {
+        self.settle();
+        self.cell.publish(&self.intake.way.terms.to_array());
+    }
+
+    fn settle(&mut self) {
+        self.intake.way.settle();
+        self.intake.way.terms.sessions = self.sessions.stats();
+    }
+}

@@ -1,0 +1,35 @@
+//! The loop that calls the rooms in order, and what surrounds it: threads,
+//! hand-over, the loss ledger, reload and drain.
+//!
+//! ```text
+//! worker (thread, sockets, clock)
+//!   └─ lane: sessions ─► intake: route, cache ─► batch
+//!                                                 │ exchange, bounded in octets
+//!                                                 ▼
+//!                                               writer ─► log store
+//! ```
+
+mod answer;
+mod backend;
+mod cell;
+mod clock;
+mod exchange;
+mod intake;
+mod lane;
+mod ledger;
+mod memory;
+mod metrics;
+mod run;
+mod sampling;
+mod service;
+mod settings;
+mod sources;
+mod start;
+mod terms;
+mod views;
+mod watch;
+mod worker;
+mod writer;
+
+pub use run::{Daemon, run};
+pub use start::state_directory;

@@ -1,0 +1,251 @@
+//! The daemon from start to stop: signals, reload, watchdog, drain.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use crossbeam_channel::Receiver;
+use sd_notify::NotifyState;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::api;
+use crate::api::Backend;
+use crate::api::Server;
+use crate::config::Config;
+use crate::daemon::service::Service;
+use crate::daemon::start::{self, Started};
+use crate::daemon::watch::Watch;
+use crate::daemon::worker::Command;
+use crate::daemon::{memory, metrics};
+use crate::telemetry::Metrics;
+
+/// How often the log says what exporters do wrong.
+const WATCH_EVERY: Duration = Duration::from_secs(20);
+/// How often Templates are written to disk.
+const REMEMBER_EVERY: Duration = Duration::from_secs(60);
+/// How long lanes have for giving their Templates.
+const REMEMBER_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A daemon that runs, with its HTTP front.
+pub struct Daemon {
+    started: Started,
+    state: PathBuf,
+    persists: bool,
+    /// Where HTTP is served.
+    pub http: std::net::SocketAddr,
+    stop_http: watch::Sender<bool>,
+    http_task: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+/// Runs the daemon until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+///
+/// # Errors
+/// What could not be started.
+pub async fn run(config: Config, path: Option<PathBuf>, recorder: Metrics) -> Result<()> {
+    let daemon = Daemon::start(&config, recorder).await?;
+    notify(NotifyState::Ready);
+    let reason = daemon.until_told(path.as_deref()).await?;
+    notify(NotifyState::Stopping);
+    tracing::info!(reason, "stopping: handing over what is in the cache");
+    daemon.stop().await
+}
+
+impl Daemon {
+    /// Starts everything.
+    ///
+    /// # Errors
+    /// What could not be started.
+    pub async fn start(config: &Config, recorder: Metrics) -> Result<Self> {
+        metrics::describe();
+        let state = start::state_directory(config);
+        std::fs::create_dir_all(&state)
+            .with_context(|| format!("cannot make the state directory {}", state.display()))?;
+        let server = Server::bind(api::Settings {
+            address: config.http.address,
+            body_bytes_max: config.http.body_bytes_max,
+            timeout: config.http.timeout,
+        })
+        .await
+        .with_context(|| format!("cannot listen on {} for HTTP", config.http.address))?;
+        let http = server.address()?;
+        let started = start::start(config, recorder, &state)?;
+        for address in &started.addresses {
+            tracing::info!(%address, "collecting NetFlow and IPFIX");
+        }
+        tracing::info!("answering on http://{http}");
+        let (stop_http, mut stopped) = watch::channel(false);
+        let backend: Arc<dyn Backend> = Arc::clone(&started.service) as _;
+        let http_task = tokio::spawn(server.run(backend, async move {
+            // The sender is only gone when the daemon is: the same thing.
+            let _told_or_gone = stopped.wait_for(|is_told| *is_told).await;
+        }));
+        Ok(Self {
+            started,
+            state,
+            persists: config.exporters.persist_templates,
+            http,
+            stop_http,
+            http_task,
+        })
+    }
+
+    /// What answers questions and takes changes.
+    pub fn service(&self) -> &Arc<Service> {
+        &self.started.service
+    }
+
+    /// Where datagrams are received.
+    pub fn addresses(&self) -> &[std::net::SocketAddr] {
+        &self.started.addresses
+    }
+
+    /// Serves until a signal says to end; returns its name.
+    async fn until_told(&self, config: Option<&Path>) -> Result<&'static str> {
+        let mut hangup = listen_for(SignalKind::hangup())?;
+        let mut terminate = listen_for(SignalKind::terminate())?;
+        let mut interrupt = listen_for(SignalKind::interrupt())?;
+        let mut user1 = listen_for(SignalKind::user_defined1())?;
+        let mut remember = interval(REMEMBER_EVERY);
+        let mut watchdog = interval(watchdog_period());
+        let mut look = interval(WATCH_EVERY);
+        let mut watch = Watch::default();
+        for timer in [&mut remember, &mut watchdog, &mut look] {
+            timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        }
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return Ok("SIGTERM"),
+                _ = interrupt.recv() => return Ok("SIGINT"),
+                _ = hangup.recv() => self.reload(config),
+                _ = user1.recv() => self.say_state(),
+                _ = remember.tick() => self.remember().await,
+                _ = watchdog.tick() => self.feed_watchdog(),
+                _ = look.tick() => self.look_at_exporters(&mut watch).await,
+            }
+        }
+    }
+
+    /// Reads the configuration again; a bad one changes nothing.
+    fn reload(&self, path: Option<&Path>) {
+        let Some(path) = path else {
+            tracing::warn!("no configuration file was given, so there is nothing to reload");
+            return;
+        };
+        let redefined = match Config::load(path) {
+            Ok(config) => self.service().redefine(&config.definition),
+            Err(problems) => {
+                metrics::reloaded(false);
+                tracing::error!("the configuration is bad; the old one stays\n{problems}");
+                return;
+            }
+        };
+        metrics::reloaded(redefined.is_ok());
+        match redefined {
+            Ok(()) => tracing::info!("reloaded flow logs, devices and the allow-list"),
+            Err(problems) => {
+                tracing::error!(?problems, "the flow logs are bad; the old ones stay");
+            }
+        }
+    }
+
+    /// SIGUSR1: the accounts, in the log.
+    fn say_state(&self) {
+        let reading = self.service().ledger().read();
+        let sum = reading.sum();
+        tracing::info!(
+            received = sum.received,
+            decoded = sum.sessions.decoded,
+            missed = sum.missed,
+            routed = sum.routed.records,
+            live_flows = sum.live,
+            kept = reading.accounts.kept.records,
+            dropped = sum.dropped.records,
+            "state"
+        );
+    }
+
+    /// Says in the log what exporters do wrong.
+    async fn look_at_exporters(&self, watch: &mut Watch) {
+        self.service().recorder().upkeep();
+        // A lane too busy to answer is asked again at the next look.
+        if let Ok(lanes) = self.service().ask(Command::Exporters).await {
+            watch.report(&lanes.concat());
+        }
+    }
+
+    /// A daemon whose lanes have ended must not look alive.
+    fn feed_watchdog(&self) {
+        if self.service().unready_reasons().is_empty() {
+            notify(NotifyState::Watchdog);
+        }
+    }
+
+    /// Writes the Templates to disk.
+    async fn remember(&self) {
+        if !self.persists {
+            return;
+        }
+        let answers = self.ask_to_remember();
+        let path = self.state.join(memory::FILE);
+        let written = tokio::task::spawn_blocking(move || {
+            let mut lanes = Vec::new();
+            for answer in answers {
+                lanes.push(answer.recv_timeout(REMEMBER_PATIENCE)?);
+            }
+            anyhow::Ok(memory::save(&path, &lanes)?)
+        });
+        match written.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "cannot write down the templates"),
+            Err(error) => tracing::warn!(%error, "cannot write down the templates"),
+        }
+    }
+
+    fn ask_to_remember(&self) -> Vec<Receiver<Vec<u8>>> {
+        let ask = |worker: &crate::daemon::worker::Worker| {
+            let (sender, receiver) = crossbeam_channel::bounded(1);
+            worker.tell(Command::Remember(sender));
+            receiver
+        };
+        self.service().workers().iter().map(ask).collect()
+    }
+
+    /// Hands over what is in the cache, makes it durable, and ends.
+    ///
+    /// # Errors
+    /// Something was lost on the way.
+    pub async fn stop(self) -> Result<()> {
+        self.remember().await;
+        let service = Arc::clone(self.service());
+        let writer = self.started.writer;
+        tokio::task::spawn_blocking(move || {
+            service.stop();
+            if writer.join().is_err() {
+                tracing::error!("the writer panicked; what it had not written is lost");
+            }
+        })
+        .await?;
+        // Nobody listens any more only if HTTP ended before us.
+        let _already_ended = self.stop_http.send(true);
+        self.http_task.await??;
+        Ok(())
+    }
+}
+
+fn listen_for(kind: SignalKind) -> Result<Signal> {
+    signal(kind).context("cannot listen for signals")
+}
+
+/// Half of what systemd allows, or a minute where it does not watch.
+fn watchdog_period() -> Duration {
+    sd_notify::watchdog_enabled().map_or(Duration::from_secs(60), |limit| limit / 2)
+}
+
+fn notify(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "cannot notify the service manager");
+    }
+}

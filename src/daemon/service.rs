@@ -1,0 +1,121 @@
+//! The running daemon: what its parts share, and how it is asked and changed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwap;
+
+use crate::daemon::exchange::Exchange;
+use crate::daemon::ledger::Ledger;
+use crate::daemon::settings;
+use crate::daemon::worker::{Command, Worker};
+use crate::flowlog::Definition;
+use crate::flowlog::Problem;
+use crate::flowlog::RoutingTable;
+use crate::logstore::Limits;
+use crate::logstore::LogStore;
+use crate::telemetry::Metrics;
+
+/// What the parts of a running daemon share.
+#[derive(Debug)]
+pub struct Service {
+    parts: Parts,
+    table: ArcSwap<RoutingTable>,
+    is_stopping: AtomicBool,
+}
+
+/// What a [`Service`] is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Routing table in force at the start.
+    pub table: Arc<RoutingTable>,
+    /// The lanes, running.
+    pub workers: Arc<Vec<Worker>>,
+    /// What is between them and the writer.
+    pub exchange: Arc<Exchange>,
+    /// All accounts.
+    pub ledger: Ledger,
+    /// The log store, open.
+    pub store: Arc<LogStore>,
+    /// What a question may cost.
+    pub query_limits: Limits,
+    /// What renders the metrics.
+    pub recorder: Metrics,
+}
+
+impl Service {
+    /// Puts running parts together.
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            table: ArcSwap::new(Arc::clone(&parts.table)),
+            is_stopping: AtomicBool::new(false),
+            parts,
+        }
+    }
+
+    /// Takes new flow logs and a new inventory into force, in all lanes.
+    ///
+    /// # Errors
+    /// They contradict each other; the table in force stays.
+    pub fn redefine(&self, definition: &Definition) -> Result<(), Vec<Problem>> {
+        let table = Arc::new(RoutingTable::compile(definition, Some(&self.table()))?);
+        self.table.store(Arc::clone(&table));
+        for worker in self.workers().iter() {
+            let settings = settings::plan(definition);
+            worker.tell(Command::Route(Arc::clone(&table), settings));
+        }
+        Ok(())
+    }
+
+    /// Stops receiving and hands over what is in the lanes; returns when all
+    /// of it is with the writer, which then ends. Blocks.
+    pub fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+        for worker in self.workers().iter() {
+            worker.tell(Command::Stop);
+        }
+        for worker in self.workers().iter() {
+            worker.join();
+        }
+        self.parts.exchange.close();
+    }
+
+    /// Why the daemon cannot do its work just now.
+    pub fn unready_reasons(&self) -> Vec<String> {
+        let is_stopping = self.is_stopping.load(Ordering::Relaxed);
+        let stopping = is_stopping.then(|| "stopping".to_owned());
+        let ended = self.workers().iter().any(Worker::has_ended) && !is_stopping;
+        let ended = ended.then(|| "a lane has ended: restart the daemon".to_owned());
+        stopping.into_iter().chain(ended).collect()
+    }
+
+    /// The routing table in force.
+    pub fn table(&self) -> Arc<RoutingTable> {
+        self.table.load_full()
+    }
+
+    /// The lanes.
+    pub fn workers(&self) -> &Arc<Vec<Worker>> {
+        &self.parts.workers
+    }
+
+    /// All accounts.
+    pub fn ledger(&self) -> &Ledger {
+        &self.parts.ledger
+    }
+
+    /// The log store.
+    pub fn store(&self) -> &Arc<LogStore> {
+        &self.parts.store
+    }
+
+    /// What a question may cost.
+    pub fn query_limits(&self) -> Limits {
+        self.parts.query_limits
+    }
+
+    /// What renders the metrics.
+    pub fn recorder(&self) -> &Metrics {
+        &self.parts.recorder
+    }
+}

@@ -1,0 +1,138 @@
+//! The configuration in each room's own terms.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::cache;
+use crate::config::Config;
+use crate::config::Limits;
+use crate::config::TemplateScope;
+use crate::flow::PlanSettings;
+use crate::flowlog::Definition;
+use crate::flowlog::Inactive;
+use crate::flowlog::Route;
+use crate::logstore;
+use crate::session;
+
+/// What one of several lanes may keep of exporters.
+pub(super) fn sessions(config: &Config, lanes: usize) -> session::Limits {
+    let Limits {
+        sessions_max,
+        probation_max,
+        sessions_per_second,
+        sources_max,
+        domains_max,
+        domains_per_session_max,
+        templates_per_domain_max,
+        session_definition_bytes_max,
+        definition_bytes_max,
+        fields_per_template_max,
+        session_orphan_bytes_max,
+        orphan_bytes_max,
+        orphan_age_max,
+        option_entries_max,
+    } = config.exporters.limits;
+    session::Limits {
+        // One lane may get nearly all exporters: only octets are divided.
+        sessions_max,
+        probation_max: share(probation_max, lanes),
+        sessions_per_second,
+        sources_max,
+        domains_max: share(domains_max, lanes),
+        domains_per_session_max,
+        templates_per_domain_max,
+        session_definition_bytes_max,
+        definition_bytes_max: share(definition_bytes_max, lanes),
+        fields_per_template_max,
+        session_orphan_bytes_max,
+        orphan_bytes_max: share(orphan_bytes_max, lanes),
+        orphan_age_max_ms: Some(milliseconds(orphan_age_max)),
+        option_entries_max,
+        template_lifetime_ms: milliseconds(config.exporters.template_lifetime),
+        clock: session::ClockLimits {
+            export_skew_max_ms: milliseconds(config.exporters.export_skew_max),
+            flow_age_max_ms: milliseconds(config.exporters.flow_age_max),
+        },
+        ..session::Limits::default()
+    }
+}
+
+/// Whose Templates a Data Set may use.
+pub(super) fn template_scope(config: &Config) -> session::ScopeMode {
+    match config.exporters.template_scope {
+        TemplateScope::Strict => session::ScopeMode::Strict,
+        TemplateScope::Fallback => session::ScopeMode::Fallback,
+        TemplateScope::IpOnly => session::ScopeMode::IpOnly,
+    }
+}
+
+/// What Templates are compiled for.
+pub(super) fn plan(definition: &Definition) -> PlanSettings {
+    let logs = definition.flow_logs.iter();
+    let mut wanted: Vec<_> = logs.flat_map(|log| log.extra.iter().copied()).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    PlanSettings { wanted }
+}
+
+/// One lane's part of the flow cache.
+pub(super) fn cache(config: &Config, lanes: usize) -> cache::Settings {
+    cache::Settings {
+        max_flows: share(config.cache.flows_max, lanes),
+        linger_ms: milliseconds(config.cache.linger),
+        sources_max: config.exporters.limits.sources_max,
+        odometers_max: share(config.cache.odometers_max, lanes),
+        detail_bytes_max: share(config.cache.detail_bytes_max, lanes),
+        ..cache::Settings::default()
+    }
+}
+
+/// When the flows of a route leave the cache.
+pub(super) fn timers(route: &Route) -> cache::RouteTimers {
+    let log = &route.flow_log;
+    let inactive = match log.timers.inactive() {
+        Inactive::Fixed(period) => cache::Inactive::Fixed(milliseconds(period)),
+        Inactive::Auto(floor) => cache::Inactive::Auto {
+            floor_ms: milliseconds(floor),
+        },
+    };
+    cache::RouteTimers {
+        timers: cache::Timers {
+            active_ms: milliseconds(log.timers.active()),
+            inactive,
+        },
+        cached: log.cached,
+    }
+}
+
+/// The embedded log store below the state directory, unless it has its own.
+pub(super) fn log_store(config: &Config, state: &Path) -> logstore::Settings {
+    let store = &config.logstore;
+    let dir = store.dir.clone();
+    let mut settings = logstore::Settings::new(dir.unwrap_or_else(|| state.join("logstore")));
+    settings.tail_age = store.tail_age;
+    settings.tail_bytes = store.tail_bytes;
+    settings.retention = store.retention;
+    settings.query.running_max = store.query.concurrent_max;
+    settings.query.memory_max = store.query.memory_bytes;
+    if let Some(budget) = store.disk_budget {
+        settings.disk_budget = budget;
+    }
+    settings
+}
+
+/// What a question may cost.
+pub(super) fn query_limits(config: &Config) -> logstore::Limits {
+    logstore::Limits {
+        rows_max: config.logstore.query.rows_max,
+        time_max: config.logstore.query.timeout,
+    }
+}
+
+fn share(total: usize, lanes: usize) -> usize {
+    total.div_ceil(lanes.max(1))
+}
+
+fn milliseconds(period: Duration) -> u64 {
+    u64::try_from(period.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,94 @@
+//! Where the records of each exporter go, asked of the routing table once.
+
+use std::net::IpAddr;
+
+use crate::flowlog::RouteId;
+use crate::flowlog::RoutingTable;
+use crate::flowlog::Verdict as Claim;
+use crate::session::SourceId;
+
+/// Routes one record may take.
+pub(super) const ROUTES_MAX: usize = 8;
+
+/// What the routing table says of a source.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Verdict {
+    /// Its records take the first so many of these routes.
+    Routes([RouteId; ROUTES_MAX], usize),
+    /// No flow log claims it, and unclaimed exporters are ignored.
+    Unclaimed,
+}
+
+/// One (exporter, Observation Domain) that has sent flows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source {
+    /// Exporter's address.
+    pub exporter: IpAddr,
+    /// Observation Domain.
+    pub domain: u32,
+    verdict: Verdict,
+}
+
+/// The sources of a lane by their id; as many as the lane's sessions give ids.
+#[derive(Debug, Default)]
+pub(super) struct Sources(Vec<Option<Source>>);
+
+impl Sources {
+    /// What is known of a source.
+    pub(super) fn get(&self, id: SourceId) -> Option<&Source> {
+        self.0.get(usize::try_from(id.0).ok()?)?.as_ref()
+    }
+
+    /// Where the records of a source go. An id that was given to another
+    /// exporter before is asked for anew.
+    pub(super) fn verdict(
+        &mut self,
+        id: SourceId,
+        exporter: IpAddr,
+        domain: u32,
+        table: &RoutingTable,
+    ) -> Verdict {
+        if let Some(source) = self.get(id)
+            && (source.exporter, source.domain) == (exporter, domain)
+        {
+            return source.verdict;
+        }
+        let verdict = ask(table, exporter, domain);
+        let source = Source {
+            exporter,
+            domain,
+            verdict,
+        };
+        let index = usize::try_from(id.0).unwrap_or(usize::MAX);
+        if index >= self.0.len() && index < SOURCES_MAX {
+            self.0.resize(index + 1, None);
+        }
+        if let Some(slot) = self.0.get_mut(index) {
+            *slot = Some(source);
+        }
+        verdict
+    }
+
+    /// Asks a new routing table about every source.
+    pub(super) fn ask_again(&mut self, table: &RoutingTable) {
+        for source in self.0.iter_mut().flatten() {
+            source.verdict = ask(table, source.exporter, source.domain);
+        }
+    }
+}
+
+fn ask(table: &RoutingTable, exporter: IpAddr, domain: u32) -> Verdict {
+    let claimed = match table.verdict(exporter, domain) {
+        Claim::Routes(routes) => routes,
+        Claim::Unclaimed | Claim::Denied => return Verdict::Unclaimed,
+    };
+    let mut routes = [RouteId(0); ROUTES_MAX];
+    for (slot, route) in routes.iter_mut().zip(claimed) {
+        *slot = *route;
+    }
+    Verdict::Routes(routes, claimed.len().min(ROUTES_MAX))
+}
+
+/// Ids are dense and bounded by the sessions' own limits; this only keeps a
+/// wrong id from growing the table without end.
+const SOURCES_MAX: usize = 1 << 24;

@@ -1,0 +1,174 @@
+//! From a configuration to a running daemon.
+
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use anyhow::{Context, Result};
+use listenfd::ListenFd;
+
+use crate::cache;
+use crate::cache::Cache;
+use crate::config::Config;
+use crate::daemon::cell::Cell;
+use crate::daemon::clock::{self, Monotonic};
+use crate::daemon::exchange::Exchange;
+use crate::daemon::lane::{self, Lane};
+use crate::daemon::ledger::Ledger;
+use crate::daemon::sampling::SamplingPolicies;
+use crate::daemon::service::{self, Service};
+use crate::daemon::terms::TERMS;
+use crate::daemon::worker::Worker;
+use crate::daemon::{memory, settings, writer};
+use crate::flowlog::RoutingTable;
+use crate::listen;
+use crate::listen::Bound;
+use crate::logstore::LogStore;
+use crate::session::Sessions;
+use crate::telemetry::Metrics;
+
+/// Octets of batches between the lanes and the writer.
+const EXCHANGE_BYTES_MAX: usize = 64 << 20;
+/// Lanes when the configuration leaves it to the machine.
+const LANES_MAX: usize = 8;
+
+/// A daemon that receives, and what must be waited for at its end.
+#[derive(Debug)]
+pub(super) struct Started {
+    /// What answers questions and takes changes.
+    pub service: Arc<Service>,
+    /// The thread that writes to the log store.
+    pub writer: JoinHandle<()>,
+    /// Addresses datagrams are received on.
+    pub addresses: Vec<std::net::SocketAddr>,
+}
+
+/// Opens the log store and the sockets and starts the threads.
+///
+/// # Errors
+/// What could not be opened, and why.
+pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<Started> {
+    let settings = settings::log_store(config, state);
+    let store = LogStore::open(settings).context("cannot open the log store")?;
+    let store = Arc::new(store);
+    let table = match RoutingTable::compile(&config.definition, None) {
+        Ok(table) => Arc::new(table),
+        Err(problems) => anyhow::bail!("the flow logs contradict each other: {problems:?}"),
+    };
+    let bound = bind(config)?;
+    for warning in &bound.warnings {
+        tracing::warn!("{warning}");
+    }
+    let exchange = Arc::new(Exchange::new(EXCHANGE_BYTES_MAX));
+    let writer = writer::start(Arc::clone(&exchange), Arc::clone(&store))?;
+    let cells: Vec<_> = bound.lanes.iter().map(|_| Arc::new(Cell::new())).collect();
+    let builder = Builder {
+        config,
+        lanes: bound.lanes.len(),
+        table: Arc::clone(&table),
+        exchange: Arc::clone(&exchange),
+        remembered: remembered(config, state),
+        monotonic: Monotonic::start(),
+    };
+    let mut workers = Vec::new();
+    for (index, (sockets, cell)) in bound.lanes.into_iter().zip(&cells).enumerate() {
+        let lane = builder.lane(Arc::clone(cell));
+        let worker = Worker::start(index, lane, sockets, builder.monotonic)
+            .context("cannot start a lane's thread")?;
+        workers.push(worker);
+    }
+    let service = Service::new(service::Parts {
+        table,
+        workers: Arc::new(workers),
+        query_limits: settings::query_limits(config),
+        ledger: Ledger::new(cells, Arc::clone(&exchange)),
+        exchange,
+        store,
+        recorder,
+    });
+    Ok(Started {
+        service: Arc::new(service),
+        writer,
+        addresses: bound.addresses,
+    })
+}
+
+/// Opens sockets, or takes over those a service manager passed.
+fn bind(config: &Config) -> Result<Bound> {
+    let lanes = config.listen.lanes.map_or_else(cores, usize::from);
+    let settings = listen::Settings {
+        addresses: config.listen.addresses.clone(),
+        lanes: NonZeroU32::new(u32::try_from(lanes)?).unwrap_or(NonZeroU32::MIN),
+        receive_buffer_bytes: config.listen.receive_buffer_bytes,
+        datagram_bytes_max: listen::DATAGRAM_BYTES_MAX,
+    };
+    let passed = listen::passed(&mut ListenFd::from_env());
+    if passed.is_empty() {
+        Ok(listen::bind(&settings)?)
+    } else {
+        Ok(listen::adopt(passed, &settings)?)
+    }
+}
+
+fn cores() -> usize {
+    thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(LANES_MAX)
+}
+
+/// The Templates of the last run, one text per lane it had.
+fn remembered(config: &Config, state: &Path) -> Vec<Vec<u8>> {
+    if config.exporters.persist_templates {
+        memory::load(&state.join(memory::FILE))
+    } else {
+        Vec::new()
+    }
+}
+
+/// Makes lanes that are all alike.
+struct Builder<'a> {
+    config: &'a Config,
+    lanes: usize,
+    table: Arc<RoutingTable>,
+    exchange: Arc<Exchange>,
+    remembered: Vec<Vec<u8>>,
+    monotonic: Monotonic,
+}
+
+impl Builder<'_> {
+    fn lane(&self, cell: Arc<Cell<TERMS>>) -> Lane {
+        let config = self.config;
+        let mut sessions = Sessions::new(
+            settings::sessions(config, self.lanes),
+            settings::template_scope(config),
+            settings::plan(&config.definition),
+        );
+        for image in &self.remembered {
+            // Lanes may be others than last time: each takes all, and what
+            // belongs to another is soon forgotten.
+            match sessions.import(image, clock::now(&self.monotonic)) {
+                Ok(imported) => tracing::debug!(?imported, "templates of the last run"),
+                Err(error) => tracing::warn!(%error, "templates of the last run are unusable"),
+            }
+        }
+        let cache: cache::Settings = settings::cache(config, self.lanes);
+        Lane::new(lane::Parts {
+            sessions,
+            sampling: SamplingPolicies::new(&config.exporters),
+            cache: Cache::new(cache),
+            max_flows: cache.max_flows,
+            table: Arc::clone(&self.table),
+            exchange: Arc::clone(&self.exchange),
+            cell,
+        })
+    }
+}
+
+/// Where state is kept, for this user and environment.
+pub fn state_directory(config: &Config) -> PathBuf {
+    let is_root = nix::unistd::geteuid().is_root();
+    config
+        .state
+        .directory(is_root, |name| std::env::var_os(name))
+}

@@ -1,0 +1,187 @@
+//! The admin API's views as JSON.
+
+use serde_json::{Map, Value, json};
+
+use crate::daemon::ledger::Reading;
+use crate::flow::Amount;
+use crate::flowlog::Inactive;
+use crate::flowlog::RoutingTable;
+use crate::logstore::LogStore;
+use crate::session::ExporterView;
+use crate::session::TemplateView;
+use crate::wire::Reason;
+use crate::wire::TemplateKind;
+use crate::wire::Version;
+
+/// Who sends, and what is known of them; the latest first.
+pub(super) fn exporters(views: impl Iterator<Item = ExporterView>) -> Value {
+    let mut views: Vec<ExporterView> = views.collect();
+    views.sort_by_key(|view| std::cmp::Reverse(view.last_seen_unix_ms));
+    views.iter().map(exporter).collect()
+}
+
+fn exporter(view: &ExporterView) -> Value {
+    let faults = Reason::LABELS.iter().zip(view.faults);
+    let faults: Map<String, Value> = faults
+        .filter(|(_, count)| *count > 0)
+        .map(|(why, count)| ((*why).to_owned(), count.into()))
+        .collect();
+    let sampling = view
+        .sampling
+        .map(|rate| json!({"out_of": rate.out_of, "picked": rate.picked}));
+    json!({
+        "exporter": view.peer.exporter,
+        "port": view.peer.port,
+        "local_port": view.peer.local_port,
+        "version": version(view.version),
+        "domain": view.domain,
+        "standing": view.standing.label(),
+        "last_seen_ms": view.last_seen_unix_ms,
+        "messages": view.messages,
+        "records": view.records,
+        "sets_without_template": view.missing_sets,
+        "templates": view.templates,
+        "sequence": {
+            "lost": view.sequence.lost,
+            "pending": view.sequence_pending,
+            "duplicates": view.sequence.duplicates,
+        },
+        "restarts": view.restarts,
+        "faults": faults,
+        "sampling": sampling,
+        "active_s": view.active_secs,
+        "inactive_s": view.inactive_secs,
+        "clock_offset_ms": view.clock_offset_ms,
+    })
+}
+
+/// Which Templates are known, by exporter, domain and id.
+pub(super) fn templates(views: impl Iterator<Item = TemplateView>) -> Value {
+    let mut views: Vec<TemplateView> = views.collect();
+    views.sort_by_key(|view| (view.peer.exporter, view.domain, view.id, view.peer.port));
+    views.iter().map(template).collect()
+}
+
+fn template(view: &TemplateView) -> Value {
+    let fields = view
+        .fields
+        .iter()
+        .map(|field| json!({"element": field.element.to_string(), "length": field.length}));
+    json!({
+        "exporter": view.peer.exporter,
+        "port": view.peer.port,
+        "version": version(view.version),
+        "domain": view.domain,
+        "id": view.id,
+        "kind": match view.kind {
+            TemplateKind::Data => "data",
+            TemplateKind::Options => "options",
+        },
+        "scopes": view.scopes,
+        "fields": fields.collect::<Value>(),
+        "usable": view.usable,
+        "from_last_run": view.imported,
+        "age_ms": view.age_ms,
+        "lifetime_ms": view.lifetime_ms,
+    })
+}
+
+fn version(version: Version) -> u8 {
+    match version {
+        Version::V5 => 5,
+        Version::V9 => 9,
+        Version::Ipfix => 10,
+    }
+}
+
+/// Flow logs in force, with the devices they serve.
+pub(super) fn flow_logs(table: &RoutingTable) -> Value {
+    let routes = table.routes().map(|route| {
+        let log = &route.flow_log;
+        let (inactive, is_auto) = match log.timers.inactive() {
+            Inactive::Fixed(period) => (period, false),
+            Inactive::Auto(floor) => (floor, true),
+        };
+        json!({
+            "name": log.name,
+            "project": log.project,
+            "logstore": log.logstore,
+            "instance_id": route.instance_id,
+            "snid": route.snid,
+            "ali_uid": route.ali_uid,
+            "generation": route.generation,
+            "active_s": log.timers.active().as_secs(),
+            "inactive_s": inactive.as_secs(),
+            "inactive_auto": is_auto,
+            "cached": log.cached,
+        })
+    });
+    routes.collect()
+}
+
+/// All accounts, and what of them does not add up (nothing, ever).
+pub(super) fn stats(reading: &Reading, store: &LogStore) -> Value {
+    let sum = reading.sum();
+    let accounts = reading.accounts;
+    let refused: Map<String, Value> = sum
+        .refused()
+        .filter(|(_, count)| *count > 0)
+        .map(|(why, count)| (why.to_owned(), count.into()))
+        .collect();
+    let stored = store.stats();
+    json!({
+        "datagrams": {
+            "received": sum.received + sum.cut_short,
+            "decoded": sum.sessions.decoded,
+            "refused": refused,
+            "missed": sum.missed,
+        },
+        "records": {
+            "decoded": amount(sum.flows),
+            "unclaimed": amount(sum.unclaimed),
+            "routed": amount(sum.routed),
+            "repeated": amount(sum.repeated),
+            "held": amount(sum.held),
+            "open": amount(sum.open),
+            "dropped": amount(sum.dropped),
+            "in_flight": amount(accounts.in_flight),
+            "kept": amount(accounts.kept),
+            "refused": amount(accounts.refused),
+        },
+        "live_flows": sum.live,
+        "log_store": {
+            "durable": amount(stored.durable),
+            "unflushed": amount(stored.unflushed),
+            "parts_written": stored.parts_written,
+            "write_errors": stored.write_errors,
+        },
+        "gaps": reading.gaps(),
+    })
+}
+
+/// The exact list of files that hold the rows, for other tools.
+pub(super) fn parts(store: &LogStore) -> Value {
+    let parts = store.parts().into_iter().map(|part| {
+        json!({
+            "project": part.logstore.project(),
+            "logstore": part.logstore.logstore(),
+            "path": part.path,
+            "rows": part.rows,
+            "bytes": part.bytes,
+            "first_seq": part.first_seq,
+            "last_seq": part.last_seq,
+            "first_time": part.first_time,
+            "last_time": part.last_time,
+            "schema_version": part.schema_version,
+        })
+    });
+    parts.collect()
+}
+
+fn amount(amount: Amount) -> Value {
+    json!({
+        "records": amount.records,
+        "octets": amount.octets,
+        "packets": amount.packets,
+    })
+}

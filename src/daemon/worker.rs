@@ -1,0 +1,197 @@
+//! A lane's thread: sockets, clock and commands around the [`Lane`].
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::daemon::clock::{self, Monotonic};
+use crate::daemon::lane::Lane;
+use crate::flow::PlanSettings;
+use crate::flowlog::RoutingTable;
+use crate::listen::LaneSockets;
+use crate::listen::Waker;
+use crate::session::Arrival;
+use crate::session::ExporterView;
+use crate::session::Peer;
+use crate::session::TemplateView;
+
+/// How long a lane waits for datagrams before it looks at its timers.
+const TICK: Duration = Duration::from_millis(100);
+/// Rounds a stopping lane waits for the exchange to take its last flows.
+const DRAIN_ROUNDS_MAX: u32 = 300;
+
+/// What others ask of a lane. Answers go through the enclosed sender.
+#[derive(Debug)]
+pub enum Command {
+    /// Route by this table from now on.
+    Route(Arc<RoutingTable>, PlanSettings),
+    /// Say who sends.
+    Exporters(Sender<Vec<ExporterView>>),
+    /// Say which Templates are known.
+    Templates(Sender<Vec<TemplateView>>),
+    /// Give the Templates in the form that survives a restart.
+    Remember(Sender<Vec<u8>>),
+    /// Take what the sockets still hold, hand everything over, and end.
+    Stop,
+}
+
+/// The handle of a lane's thread.
+#[derive(Debug)]
+pub struct Worker {
+    commands: Sender<Command>,
+    waker: Waker,
+    /// Taken by whoever waits for the end.
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Worker {
+    /// Starts a lane on a thread of its own.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(
+        index: usize,
+        lane: Lane,
+        sockets: LaneSockets,
+        monotonic: Monotonic,
+    ) -> io::Result<Self> {
+        let (commands, inbox) = crossbeam_channel::unbounded();
+        let waker = sockets.waker();
+        let mut run = Run {
+            lane,
+            sockets,
+            inbox,
+            monotonic,
+        };
+        let thread = thread::Builder::new()
+            .name(format!("lane-{index}"))
+            .spawn(move || run.until_stopped())?;
+        Ok(Self {
+            commands,
+            waker,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Gives the lane a command; it takes it at once.
+    pub fn tell(&self, command: Command) {
+        // A lane that ended has nothing to be told any more.
+        if self.commands.send(command).is_ok() {
+            self.waker.wake();
+        }
+    }
+
+    /// Waits for the end of a lane that was told to stop.
+    pub fn join(&self) {
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("a lane panicked; its flows since the last hand-over are lost");
+        }
+    }
+
+    /// Whether the thread has ended, told to or not.
+    pub fn has_ended(&self) -> bool {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+}
+
+/// What the thread owns.
+struct Run {
+    lane: Lane,
+    sockets: LaneSockets,
+    inbox: Receiver<Command>,
+    monotonic: Monotonic,
+}
+
+impl Run {
+    fn until_stopped(&mut self) {
+        loop {
+            self.receive(TICK);
+            self.count_losses();
+            self.lane.turn(self.now());
+            while let Ok(command) = self.inbox.try_recv() {
+                if self.obey(command) {
+                    self.drain();
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Takes one batch of datagrams; returns how many there were.
+    fn receive(&mut self, patience: Duration) -> usize {
+        let received = match self.sockets.receive(Some(patience)) {
+            Ok(received) => received,
+            Err(error) => {
+                tracing::error!(%error, "receiving failed; trying again");
+                thread::sleep(TICK);
+                return 0;
+            }
+        };
+        let monotonic_ms = self.monotonic.now_ms();
+        let mut count = 0;
+        for datagram in received.datagrams() {
+            count += 1;
+            let peer = Peer {
+                exporter: datagram.peer.ip(),
+                port: datagram.peer.port(),
+                local_port: datagram.local_port,
+            };
+            let arrival = Arrival {
+                monotonic_ms,
+                unix_ms: datagram.unix_ms,
+            };
+            self.lane.datagram(datagram.bytes, peer, arrival);
+        }
+        count
+    }
+
+    /// Brings what only the sockets know to the lane.
+    fn count_losses(&mut self) {
+        match self.sockets.drops() {
+            Ok(missed) => self.lane.missed(missed),
+            Err(error) => tracing::warn!(%error, "cannot read the sockets' drop counters"),
+        }
+        let oversized = self.sockets.stats().map(|socket| socket.oversized).sum();
+        self.lane.cut_short(oversized);
+    }
+
+    /// Carries out a command; returns whether it was to stop.
+    fn obey(&mut self, command: Command) -> bool {
+        // Whoever asked may have given up waiting: a failed answer is no fault.
+        match command {
+            Command::Route(table, settings) => self.lane.route_by(table, settings),
+            Command::Exporters(answer) => drop(answer.send(self.lane.exporters())),
+            Command::Templates(answer) => drop(answer.send(self.lane.templates(self.now()))),
+            Command::Remember(answer) => drop(answer.send(self.lane.remember(self.now()))),
+            Command::Stop => return true,
+        }
+        false
+    }
+
+    /// Takes what the kernel still holds, then empties the cache.
+    fn drain(&mut self) {
+        while self.receive(Duration::ZERO) > 0 {
+            self.lane.turn(self.now());
+        }
+        for _ in 0..DRAIN_ROUNDS_MAX {
+            if self.lane.drain(self.now()) {
+                return;
+            }
+            thread::sleep(TICK);
+        }
+        tracing::error!("the log store took too long; flows still in the cache are lost");
+    }
+
+    fn now(&self) -> Arrival {
+        clock::now(&self.monotonic)
+    }
+}
