@@ -28,6 +28,7 @@
 
 pub mod api;
 pub mod cache;
+pub mod cli;
 pub mod config;
 #[cfg(feature = "logstore")]
 pub mod daemon;

@@ -1,0 +1,170 @@
+//! The running daemon's admin API, asked over HTTP.
+
+use anyhow::Context;
+use reqwest::{RequestBuilder, Response, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::api::QueryAnswer;
+use crate::api::QueryRequest;
+use crate::api::Refusal;
+use crate::api::RefusalCode;
+use crate::cli::Failure;
+
+/// Where the daemon is.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct DaemonArgs {
+    /// HTTP address of the running daemon
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "FLOWLOGD_URL",
+        default_value = "http://127.0.0.1:9994"
+    )]
+    url: String,
+}
+
+/// The error body of the admin API.
+#[derive(Deserialize)]
+struct Refused {
+    error: Refusal,
+}
+
+impl DaemonArgs {
+    /// Asks a question about stored flows.
+    pub(super) fn query(&self, request: &QueryRequest) -> Result<QueryAnswer, Failure> {
+        self.ask("/api/v1/query", |client, url| {
+            client.post(url).json(request)
+        })
+    }
+
+    /// Reads one of the admin API's views.
+    pub(super) fn view<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.ask(path, |client, url| client.get(url))
+    }
+
+    /// Reads a path; status and body, whatever the status.
+    pub(super) fn get(&self, path: &str) -> Result<(StatusCode, String), Failure> {
+        runtime()?.block_on(async {
+            let response = self.send(path, |client, url| client.get(url)).await?;
+            let status = response.status();
+            Ok((status, body(response).await?))
+        })
+    }
+
+    fn ask<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        build: impl FnOnce(&reqwest::Client, String) -> RequestBuilder,
+    ) -> Result<T, Failure> {
+        runtime()?.block_on(async {
+            let response = self.send(path, build).await?;
+            let status = response.status();
+            let body = body(response).await?;
+            if !status.is_success() {
+                return Err(refused(status, &body));
+            }
+            let answer = serde_json::from_str(&body);
+            Ok(answer.with_context(|| {
+                format!("{path} answered what this version does not understand")
+            })?)
+        })
+    }
+
+    async fn send(
+        &self,
+        path: &str,
+        build: impl FnOnce(&reqwest::Client, String) -> RequestBuilder,
+    ) -> Result<Response, Failure> {
+        // A proxy from the environment has no business between us and our daemon.
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .context("setting up HTTP")?;
+        let url = format!("{}{path}", self.url.trim_end_matches('/'));
+        build(&client, url)
+            .send()
+            .await
+            .map_err(|error| self.unreachable(&error))
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        if error.is_builder() {
+            return Failure::usage(format!("--url {}: not an http:// address", self.url));
+        }
+        Failure::try_later(format!(
+            "no daemon answers at {}: start one with `flowlogd run`, or name it with --url",
+            self.url
+        ))
+    }
+}
+
+async fn body(response: Response) -> Result<String, Failure> {
+    Ok(response
+        .text()
+        .await
+        .context("the daemon broke off its answer")?)
+}
+
+/// What an error answer means for the caller.
+fn refused(status: StatusCode, body: &str) -> Failure {
+    let Ok(Refused { error }) = serde_json::from_str(body) else {
+        return Failure::failed(format!("the daemon answered {status}"));
+    };
+    match error.code {
+        RefusalCode::Busy | RefusalCode::Timeout => Failure::try_later(error.message),
+        RefusalCode::BadRequest
+        | RefusalCode::Forbidden
+        | RefusalCode::NotFound
+        | RefusalCode::TooMuch
+        | RefusalCode::Internal => Failure::failed(error.message),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    Ok(runtime.context("starting the runtime")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Exit;
+
+    #[test]
+    fn a_silent_port_says_what_to_do() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let failure = DaemonArgs { url: url.clone() }.get("/healthz").unwrap_err();
+        assert_eq!(failure.exit(), Exit::TryLater);
+        let message = format!(
+            "no daemon answers at {url}: start one with `flowlogd run`, or name it with --url"
+        );
+        assert_eq!(failure.message(), message);
+    }
+
+    #[test]
+    fn refusals_keep_their_message_and_tell_busy_from_wrong() {
+        let busy = refused(
+            StatusCode::TOO_MANY_REQUESTS,
+            r#"{"error":{"code":"busy","message":"two queries run already"}}"#,
+        );
+        assert_eq!(
+            (busy.exit(), busy.message().as_str()),
+            (Exit::TryLater, "two queries run already")
+        );
+        let wrong = refused(
+            StatusCode::BAD_REQUEST,
+            r#"{"error":{"code":"bad-request","message":"no column x"}}"#,
+        );
+        assert_eq!(
+            (wrong.exit(), wrong.message().as_str()),
+            (Exit::Failure, "no column x")
+        );
+        let odd = refused(StatusCode::BAD_GATEWAY, "<html>");
+        assert_eq!(odd.message(), "the daemon answered 502 Bad Gateway");
+    }
+}
