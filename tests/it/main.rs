@@ -1,0 +1,20 @@
+//! Everything that needs the whole program, real peers or the source tree, in
+//! one binary: linking the world again would cost more than these tests.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests may fail loudly"
+)]
+
+mod corpus;
+mod ends;
+mod exporters;
+mod inventory;
+mod ledger;
+mod sender;
+mod support;
+mod tidy;
+mod traffic;

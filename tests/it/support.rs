@@ -1,0 +1,227 @@
+//! The daemon as a child process, and peers that may not be installed.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::UdpSocket;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// How long anything may take on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running flowlogd with its own state directory, ended when dropped.
+pub(crate) struct Daemon {
+    child: Child,
+    /// UDP port it collects on.
+    pub(crate) port: u16,
+    /// Its admin API.
+    pub(crate) url: String,
+    _owned: Option<TempDir>,
+}
+
+impl Daemon {
+    /// Starts a daemon in a new directory; `settings` is appended to the configuration.
+    pub(crate) fn start(settings: &str) -> Self {
+        let dir = TempDir::new().unwrap();
+        let mut daemon = Self::start_in(dir.path(), settings);
+        daemon._owned = Some(dir);
+        daemon
+    }
+
+    /// Starts a daemon in a directory that outlives it, and waits until it is ready.
+    pub(crate) fn start_in(dir: &Path, settings: &str) -> Self {
+        let config = dir.join("flowlogd.toml");
+        let port = free_port();
+        let text = format!(
+            "[listen]\naddresses = [\"127.0.0.1:{port}\"]\n\
+             [http]\naddress = \"127.0.0.1:0\"\n\
+             [state]\ndir = {dir:?}\n{settings}"
+        );
+        fs::write(&config, text).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_flowlogd"))
+            .arg("run")
+            .arg("--config")
+            .arg(&config)
+            .env("RUST_LOG", "info")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let url = announced_url(&mut child);
+        let daemon = Self {
+            child,
+            port,
+            url,
+            _owned: None,
+        };
+        daemon.wait_until("ready", |daemon| {
+            daemon.get("/readyz")["ready"] == json!(true)
+        });
+        daemon
+    }
+
+    /// GETs a JSON view; `null` when the daemon does not answer.
+    pub(crate) fn get(&self, path: &str) -> Value {
+        let url = format!("{}{path}", self.url);
+        block_on(async { reqwest::get(url).await.ok()?.json().await.ok() }).unwrap_or_default()
+    }
+
+    /// GETs a text; empty when the daemon does not answer.
+    pub(crate) fn text(&self, path: &str) -> String {
+        let url = format!("{}{path}", self.url);
+        block_on(async { reqwest::get(url).await.ok()?.text().await.ok() }).unwrap_or_default()
+    }
+
+    /// Asks a question in SQL; rows as JSON.
+    pub(crate) fn query(&self, sql: &str) -> Vec<Vec<Value>> {
+        let url = format!("{}/api/v1/query", self.url);
+        let answer: Value = block_on(async {
+            let request = reqwest::Client::new().post(url);
+            let answer = request.json(&json!({ "sql": sql })).send().await.unwrap();
+            answer.json().await.unwrap()
+        });
+        let rows = answer["rows"].as_array();
+        rows.unwrap_or_else(|| panic!("{sql}: {answer}"))
+            .iter()
+            .map(|row| row.as_array().unwrap().clone())
+            .collect()
+    }
+
+    /// Waits until a condition holds.
+    pub(crate) fn wait_until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !holds(self) {
+            assert!(
+                Instant::now() < deadline,
+                "not {what} after {PATIENCE:?}: {}",
+                self.get("/api/v1/stats")
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Resident memory in octets.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let kib: u64 = line
+            .and_then(|line| line.split_whitespace().nth(1))
+            .and_then(|kib| kib.parse().ok())
+            .unwrap();
+        kib * 1024
+    }
+
+    /// Sends a signal by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(pid)
+            .status();
+        assert!(status.unwrap().success());
+    }
+
+    /// Sends SIGTERM and waits for the drain to end.
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.wait()
+    }
+
+    /// Ends it as a crash would.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "still running");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ended_before = self.child.kill();
+        let _reaped_before = self.child.wait();
+    }
+}
+
+/// Reads the daemon's log until it says where its HTTP listener is, then keeps
+/// reading in the background so that the pipe never fills.
+fn announced_url(child: &mut Child) -> String {
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut seen = Vec::new();
+    for line in lines.by_ref() {
+        let line = line.unwrap();
+        if let Some((_, rest)) = line.split_once("http://") {
+            let is_address = |c: &char| c.is_ascii_alphanumeric() || ".:[]".contains(*c);
+            let address: String = rest.chars().take_while(is_address).collect();
+            let url = format!("http://{address}");
+            std::thread::spawn(move || lines.for_each(drop));
+            return url;
+        }
+        seen.push(line);
+    }
+    panic!("the daemon ended: {}", seen.join("\n"));
+}
+
+/// A flow log of these settings that takes every exporter; sections of
+/// `settings` after it are the configuration's own.
+pub(crate) fn flow_log(settings: &str) -> String {
+    format!(
+        "[default-flow-log]\nname = \"all\"\n\
+         [[flow-log]]\nname = \"all\"\nproject = \"test\"\nlogstore = \"flows\"\n{settings}"
+    )
+}
+
+/// A UDP port nobody uses just now.
+pub(crate) fn free_port() -> u16 {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.local_addr().unwrap().port()
+}
+
+/// Whether programs are installed. Where one is missing the test says so and
+/// is skipped; with `FLOWLOGD_REQUIRE_PEERS=1` it fails.
+pub(crate) fn have(programs: &[&str]) -> bool {
+    let missing: Vec<&&str> = programs
+        .iter()
+        .filter(|program| {
+            let found = Command::new("sh")
+                .args(["-c", &format!("command -v {program}")])
+                .env("PATH", search_path())
+                .stdout(Stdio::null())
+                .status();
+            !found.unwrap().success()
+        })
+        .collect();
+    if missing.is_empty() {
+        return true;
+    }
+    let required = std::env::var("FLOWLOGD_REQUIRE_PEERS").is_ok_and(|value| value == "1");
+    assert!(!required, "not installed: {missing:?}");
+    println!("skipped: not installed: {missing:?}");
+    false
+}
+
+/// PATH with the system folders, where Debian puts exporters.
+pub(crate) fn search_path() -> String {
+    let path = std::env::var("PATH").unwrap_or_default();
+    format!("{path}:/usr/sbin:/sbin")
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(future)
+}
