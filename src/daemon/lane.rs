@@ -26,8 +26,9 @@ use crate::session::TemplateView;
 const VIEW_MAX: usize = 1_000;
 /// Longest time a row waits in an open batch.
 const BATCH_AGE_MAX_MS: u64 = 1_000;
-/// How often a lane looks at how long flows may stay.
-const STAY_NOTED_EVERY_MS: u64 = 1_000;
+/// How often a lane forgets what is too old: a sweep looks at thousands of
+/// slots, which no datagram should wait for.
+const SWEEP_EVERY_MS: u64 = 1_000;
 /// Rows an open batch may have while nobody takes it over.
 const BATCH_ROWS_HARD_MAX: usize = 8 * BATCH_ROWS_MAX;
 
@@ -40,8 +41,8 @@ pub struct Lane {
     cell: Arc<Cell<TERMS>>,
     /// When the open batch got its first row.
     opened_ms: u64,
-    /// When the longest stay was last looked at.
-    stay_noted_ms: u64,
+    /// When what is due once a second was last done.
+    swept_ms: u64,
     /// Flows at which a batch nobody takes over is dropped.
     live_max: usize,
 }
@@ -85,7 +86,7 @@ impl Lane {
             exchange: parts.exchange,
             cell: parts.cell,
             opened_ms: 0,
-            stay_noted_ms: 0,
+            swept_ms: 0,
             live_max: parts.max_flows / 10 * 9,
         };
         lane.apply_timers();
@@ -114,19 +115,18 @@ impl Lane {
     /// What is due when the sockets are empty or a batch of datagrams is done:
     /// aging, hand-over, publication.
     pub fn turn(&mut self, now: Arrival) {
-        self.sessions.tick(now.monotonic_ms);
+        if now.monotonic_ms >= self.swept_ms.saturating_add(SWEEP_EVERY_MS) {
+            self.swept_ms = now.monotonic_ms;
+            self.sessions.tick(now.monotonic_ms);
+            self.note_longest_stay();
+        }
         self.intake.way.tick(now.monotonic_ms);
         self.hand_over_if_due(now.monotonic_ms);
-        self.note_longest_stay(now.monotonic_ms);
         self.publish();
     }
 
-    /// Looks, once a second, at how long flows may stay by now.
-    fn note_longest_stay(&mut self, now_ms: u64) {
-        if now_ms < self.stay_noted_ms.saturating_add(STAY_NOTED_EVERY_MS) {
-            return;
-        }
-        self.stay_noted_ms = now_ms;
+    /// Looks at how long flows may stay by now.
+    fn note_longest_stay(&mut self) {
         let way = &mut self.intake.way;
         let routes = self.intake.table.routes();
         let stays = routes
@@ -154,12 +154,9 @@ impl Lane {
     }
 
     fn apply_timers(&mut self) {
-        let table = Arc::clone(&self.intake.table);
+        let Intake { table, way, .. } = &mut self.intake;
         for route in table.routes() {
-            self.intake
-                .way
-                .cache
-                .set_route(route.id.0, settings::timers(route));
+            way.cache.set_route(route.id.0, settings::timers(route));
         }
     }
 

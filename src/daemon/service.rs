@@ -60,9 +60,9 @@ impl Service {
     pub fn redefine(&self, definition: &Definition) -> Result<(), Vec<Problem>> {
         let table = Arc::new(RoutingTable::compile(definition, Some(&self.table()))?);
         self.table.store(Arc::clone(&table));
+        let settings = settings::plan(definition);
         for worker in self.workers().iter() {
-            let settings = settings::plan(definition);
-            worker.tell(Command::Route(Arc::clone(&table), settings));
+            worker.tell(Command::Route(Arc::clone(&table), settings.clone()));
         }
         Ok(())
     }
