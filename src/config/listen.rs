@@ -4,12 +4,14 @@ use std::net::IpAddr;
 use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 
+use crate::listen::PORTS_MAX;
+
 use super::table::Table;
 
 /// Where and how lanes listen.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Listen {
-    /// UDP addresses, 1–16, none covered by another; `[::]` hears IPv4 too.
+    /// UDP addresses, 1 to [`PORTS_MAX`], none covered by another; `[::]` hears IPv4 too.
     pub addresses: Vec<SocketAddr>,
     /// Receive buffer asked of the kernel for each socket, octets.
     pub receive_buffer_bytes: usize,
@@ -66,8 +68,8 @@ impl Listen {
 fn addresses(table: &mut Table<'_, '_>) -> Option<Vec<SocketAddr>> {
     let advice = "write address:port, such as \"[::]:9995\"";
     let addresses: Vec<SocketAddr> = table.list("addresses", |value| value.parsed(advice))?;
-    if !(1..=ADDRESSES_MAX).contains(&addresses.len()) {
-        let what = format!("must name 1 to {ADDRESSES_MAX} addresses");
+    if !(1..=PORTS_MAX).contains(&addresses.len()) {
+        let what = format!("must name 1 to {PORTS_MAX} addresses");
         table.refuse("addresses", what, "");
         return None;
     }
@@ -104,5 +106,3 @@ const PORT: u16 = 9995;
 const RECEIVE_BUFFER_BYTES: usize = 64 << 20;
 /// Beyond, steering and shared caches cost more than a lane brings.
 const LANES_MAX: u64 = 8;
-/// Each address costs every lane a socket and a receive buffer.
-const ADDRESSES_MAX: usize = 16;

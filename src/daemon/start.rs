@@ -11,6 +11,7 @@ use listenfd::ListenFd;
 use crate::cache;
 use crate::cache::Cache;
 use crate::config::Config;
+use crate::config::Steering;
 use crate::daemon::cell::Cell;
 use crate::daemon::clock::{self, Monotonic};
 use crate::daemon::exchange::Exchange;
@@ -96,7 +97,10 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
 
 /// Opens sockets, or takes over those a service manager passed.
 fn bind(config: &Config) -> Result<Bound> {
-    let lanes = config.listen.lanes.map_or_else(cores, usize::from);
+    let lanes = match config.listen.steering {
+        Steering::Off => 1,
+        Steering::Auto => config.listen.lanes.map_or_else(cores, usize::from),
+    };
     let settings = listen::Settings {
         addresses: config.listen.addresses.clone(),
         lanes: NonZeroU32::new(u32::try_from(lanes)?).unwrap_or(NonZeroU32::MIN),
