@@ -156,10 +156,13 @@ impl Builder<'_> {
                 Err(error) => tracing::warn!(%error, "templates of the last run are unusable"),
             }
         }
+        let sampling = SamplingPolicies::new(&config.exporters);
+        // Exporters of the last run have had no occasion to ask for theirs.
+        sessions.set_sampling(|exporter| sampling.of(exporter));
         let cache: cache::Settings = settings::cache(config, self.lanes);
         Lane::new(lane::Parts {
             sessions,
-            sampling: SamplingPolicies::new(&config.exporters),
+            sampling,
             cache: Cache::new(cache),
             max_flows: cache.max_flows,
             table: Arc::clone(&self.table),

@@ -1,8 +1,9 @@
 //! How a daemon ends and comes back: SIGKILL, SIGTERM, a second process.
 
 use std::collections::HashSet;
+use std::net::UdpSocket;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -54,6 +55,51 @@ fn sigterm_loses_nothing_that_is_in_the_cache() {
     assert_eq!(rows(&daemon), (sent, sent));
     let reasons = daemon.query("SELECT DISTINCT \"flow-end-reason\" FROM flows");
     assert_eq!(reasons, [[Value::from(4)]]);
+}
+
+/// P-413, and the operator's sampling holds for exporters of the last run too.
+#[test]
+fn templates_outlast_a_restart_and_so_does_the_operators_sampling() {
+    let dir = TempDir::new().unwrap();
+    let settings = flow_log(
+        "cache = \"off\"\n[[exporters.sampling]]\nexporter = \"127.0.0.9/32\"\n\
+         one-in = 100\nwhen = \"always\"\n",
+    );
+    let daemon = Daemon::start_in(dir.path(), &settings);
+    let port = daemon.port;
+    let socket = UdpSocket::bind("127.0.0.9:0").unwrap();
+    socket.connect(("127.0.0.1", port)).unwrap();
+    let kept = |records: u64| {
+        move |daemon: &Daemon| daemon.get("/api/v1/stats")["records"]["kept"]["records"] == records
+    };
+    // Three sound messages make a session that is remembered.
+    for sequence in 0..3 {
+        socket.send(&v9_message(sequence, true)).unwrap();
+    }
+    daemon.wait_until("kept", kept(3));
+    assert_eq!(daemon.terminate().code(), Some(0));
+    let daemon = Daemon::start_on(port, dir.path(), &settings);
+    socket.send(&v9_message(3, false)).unwrap();
+    daemon.wait_until("kept without its template", kept(1));
+    let rows = daemon.query("SELECT sampling, count(*) FROM flows GROUP BY 1");
+    assert_eq!(rows, [[Value::from(100.0), Value::from(4)]]);
+}
+
+/// One record of source, destination, packets and octets, with or without its Template.
+fn v9_message(sequence: u32, with_template: bool) -> Vec<u8> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let mut message = Vec::new();
+    message.extend([0, 9, 0, 1 + u8::from(with_template), 0, 1, 0, 0]);
+    message.extend(u32::try_from(now.as_secs()).unwrap().to_be_bytes());
+    message.extend(sequence.to_be_bytes());
+    message.extend([0, 0, 0, 7]);
+    if with_template {
+        message.extend([0, 0, 0, 24, 1, 0, 0, 4]);
+        message.extend([0, 8, 0, 4, 0, 12, 0, 4, 0, 2, 0, 4, 0, 1, 0, 4]);
+    }
+    message.extend([1, 0, 0, 20, 192, 0, 2, 1, 192, 0, 2, 2]);
+    message.extend([0, 0, 0, 1, 0, 0, 0, 100]);
+    message
 }
 
 #[test]

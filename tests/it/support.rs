@@ -34,8 +34,12 @@ impl Daemon {
 
     /// Starts a daemon in a directory that outlives it, and waits until it is ready.
     pub(crate) fn start_in(dir: &Path, settings: &str) -> Self {
+        Self::start_on(free_port(), dir, settings)
+    }
+
+    /// The same on a port that exporters know already.
+    pub(crate) fn start_on(port: u16, dir: &Path, settings: &str) -> Self {
         let config = dir.join("flowlogd.toml");
-        let port = free_port();
         let text = format!(
             "[listen]\naddresses = [\"127.0.0.1:{port}\"]\n\
              [http]\naddress = \"127.0.0.1:0\"\n\
