@@ -43,7 +43,7 @@ impl Cache {
     pub fn insert_batch(
         &mut self,
         now_ms: u64,
-        batch: &[(FlowRecord, Option<Box<Detail>>)],
+        batch: &[(FlowRecord, Option<Detail>)],
         outlet: &mut impl Outlet,
     ) {
         self.advance(now_ms);
@@ -54,7 +54,7 @@ impl Cache {
             }
             self.fetch(hashes.get(..batch.len()).unwrap_or_default());
             for (hash, (record, detail)) in hashes.into_iter().zip(batch) {
-                self.take_in(hash, record, detail.as_deref(), outlet);
+                self.take_in(hash, record, detail.as_ref(), outlet);
             }
         }
     }

@@ -20,6 +20,7 @@ use crate::session::DataSet;
 use crate::session::Known;
 use crate::session::SamplingPolicy;
 use crate::session::Scope;
+use crate::session::SourceId;
 use crate::wire::TemplateKind;
 
 /// Rows at which a batch is handed over before its time.
@@ -34,10 +35,16 @@ pub(super) struct Intake {
     pub(super) way: Way,
 }
 
+/// Records that enter the cache together: what they need of its memory is then
+/// fetched at the same time, a quarter of the cost at a million flows.
+const QUEUE_MAX: usize = 32;
+
 /// The way of a record: routes, cache, open batch.
 #[derive(Debug)]
 pub(super) struct Way {
     pub(super) cache: Cache,
+    /// Routed records on the doorstep of the cache; empty between turns.
+    pub(super) queue: Vec<(FlowRecord, Option<Detail>)>,
     pub(super) sources: Sources,
     pub(super) batch: FlowBatch,
     pub(super) terms: Terms,
@@ -46,8 +53,9 @@ pub(super) struct Way {
 }
 
 impl Way {
-    /// Ages the cache.
+    /// Takes in what is queued, and ages the cache.
     pub(super) fn tick(&mut self, now_ms: u64) {
+        self.take_in();
         self.now_ms = now_ms;
         let mut outward = Outward::new(&mut self.batch, &self.sources);
         self.cache.tick(now_ms, &mut outward);
@@ -55,6 +63,7 @@ impl Way {
 
     /// Empties the cache into the batch, as far as the batch has room.
     pub(super) fn flush(&mut self) {
+        self.take_in();
         let mut outward = Outward::new(&mut self.batch, &self.sources);
         self.cache.flush(&mut outward);
     }
@@ -65,6 +74,19 @@ impl Way {
         self.terms.repeated = self.cache.stats().odometers.repeated;
         self.terms.open = self.batch.amount();
         self.terms.live = u64::try_from(self.cache.live()).unwrap_or(u64::MAX);
+    }
+
+    /// Where the records of a scope's source go.
+    ///
+    /// An id comes to another exporter only when no flow bears it any more;
+    /// what the cache learned of the exporter before goes here.
+    fn verdict(&mut self, scope: &Scope<'_>, table: &RoutingTable) -> Verdict {
+        let (id, source) = (scope.source, (scope.exporter, scope.domain));
+        if let Some(verdict) = self.sources.verdict(id, source) {
+            return verdict;
+        }
+        self.cache.close_source(id);
+        self.sources.meet(id, source, table)
     }
 
     /// Sends one record along all its routes.
@@ -79,10 +101,19 @@ impl Way {
         for route in routes.iter().take(*count) {
             routed.key.route = route.0;
             self.terms.routed += amount;
-            let mut outward = Outward::new(&mut self.batch, &self.sources);
-            self.cache
-                .insert(self.now_ms, &routed, detail, &mut outward);
+            self.queue.push((routed, detail.cloned()));
+            if self.queue.len() >= QUEUE_MAX {
+                self.take_in();
+            }
         }
+    }
+
+    /// Moves what is queued into the cache.
+    pub(super) fn take_in(&mut self) {
+        let mut outward = Outward::new(&mut self.batch, &self.sources);
+        self.cache
+            .insert_batch(self.now_ms, &self.queue, &mut outward);
+        self.queue.clear();
     }
 }
 
@@ -95,20 +126,23 @@ impl Consumer<Plan> for Intake {
         self.sampling.of(exporter)
     }
 
+    fn active_timer(&mut self, source: SourceId, active_ms: u64) {
+        self.way.cache.learned(source, active_ms);
+    }
+
     fn data(&mut self, scope: &Scope<'_>, known: &Known<Plan>, set: DataSet<'_>) {
+        let Self {
+            table, nsel, way, ..
+        } = self;
+        // Before what is learned of the source from options.
+        let verdict = way.verdict(scope, table);
         if known.template.kind == TemplateKind::Options {
             return;
         }
         if known.plan.is_undirected() {
-            self.way.terms.undirected += u64::from(set.records);
+            way.terms.undirected += u64::from(set.records);
             return;
         }
-        let Self {
-            table, nsel, way, ..
-        } = self;
-        let verdict = way
-            .sources
-            .verdict(scope.source, scope.exporter, scope.domain, table);
         for record in known.template.split(set.body) {
             let Ok(record) = record else { return };
             known.plan.decode(scope, record, &mut |flow, detail| {

@@ -77,6 +77,7 @@ impl Lane {
                 nsel: Nsel::new(NselSettings::default()),
                 way: Way {
                     cache: parts.cache,
+                    queue: Vec::new(),
                     sources: Sources::default(),
                     batch: FlowBatch::default(),
                     terms: Terms::default(),
@@ -142,6 +143,7 @@ impl Lane {
 
     /// Takes a new routing table into force.
     pub fn route_by(&mut self, table: Arc<RoutingTable>, settings: PlanSettings) {
+        self.intake.way.take_in();
         let before = std::mem::replace(&mut self.intake.table, table);
         for route in before.routes() {
             if !self.intake.table.is_live(route.id) {

@@ -26,6 +26,8 @@ mod settings;
 mod sources;
 mod start;
 mod terms;
+#[cfg(test)]
+mod tests;
 mod views;
 mod watch;
 mod worker;

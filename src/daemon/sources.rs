@@ -39,32 +39,31 @@ impl Sources {
         self.0.get(usize::try_from(id.0).ok()?)?.as_ref()
     }
 
-    /// Where the records of a source go. An id that was given to another
-    /// exporter before is asked for anew.
-    pub(super) fn verdict(
+    /// Where the records of a source go; `None` if the id is new, or stood for
+    /// another exporter or domain.
+    pub(super) fn verdict(&self, id: SourceId, source: (IpAddr, u32)) -> Option<Verdict> {
+        let known = self.get(id)?;
+        ((known.exporter, known.domain) == source).then_some(known.verdict)
+    }
+
+    /// Asks the routing table about a source, and remembers what it says.
+    pub(super) fn meet(
         &mut self,
         id: SourceId,
-        exporter: IpAddr,
-        domain: u32,
+        (exporter, domain): (IpAddr, u32),
         table: &RoutingTable,
     ) -> Verdict {
-        if let Some(source) = self.get(id)
-            && (source.exporter, source.domain) == (exporter, domain)
-        {
-            return source.verdict;
-        }
         let verdict = ask(table, exporter, domain);
-        let source = Source {
-            exporter,
-            domain,
-            verdict,
-        };
         let index = usize::try_from(id.0).unwrap_or(usize::MAX);
         if index >= self.0.len() && index < SOURCES_MAX {
             self.0.resize(index + 1, None);
         }
         if let Some(slot) = self.0.get_mut(index) {
-            *slot = Some(source);
+            *slot = Some(Source {
+                exporter,
+                domain,
+                verdict,
+            });
         }
         verdict
     }

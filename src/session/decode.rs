@@ -225,6 +225,10 @@ impl<P: Plan> Sessions<P> {
         if known.template.kind == TemplateKind::Options {
             self.stats.options_records += taken;
             self.learn(context.owner, slot, set.body);
+            let options = self.table.domain(context.owner.domain);
+            if let Some(secs) = options.and_then(|domain| domain.options.active_secs) {
+                consumer.active_timer(source, u64::from(secs) * 1_000);
+            }
         }
     }
 

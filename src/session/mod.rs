@@ -158,6 +158,11 @@ pub trait Consumer<P> {
         SamplingPolicy::default()
     }
 
+    /// The exporter named its own active timer (36) in options; in ms. P-612.
+    ///
+    /// Told again with every options record that is taken.
+    fn active_timer(&mut self, _source: SourceId, _active_ms: u64) {}
+
     /// A Message begins; its header is sound.
     fn message(&mut self, _header: &Header) {}
 

@@ -1,0 +1,195 @@
+//! A lane without sockets, threads or clocks.
+
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use crate::cache::Cache;
+use crate::config::Config;
+use crate::daemon::cell::Cell;
+use crate::daemon::exchange::Exchange;
+use crate::daemon::lane::{Lane, Parts};
+use crate::daemon::sampling::SamplingPolicies;
+use crate::daemon::settings;
+use crate::daemon::terms::{TERMS, Terms};
+use crate::flow::Amount;
+use crate::flowlog::RoutingTable;
+use crate::session::Arrival;
+use crate::session::Peer;
+use crate::session::Sessions;
+
+/// Active 300 s, inactive 15 s, or half as long again as the exporter's own
+/// active timer.
+const LEARNING: &str = r#"
+[[flow-log]]
+name = "all"
+project = "flows"
+logstore = "all"
+inactive-s = "auto"
+
+[default-flow-log]
+name = "all"
+"#;
+
+/// A lane and what it tells others.
+struct Bench {
+    lane: Lane,
+    exchange: Arc<Exchange>,
+    cell: Arc<Cell<TERMS>>,
+    now: Arrival,
+    /// Of the next v9 Message.
+    sequence: u32,
+}
+
+impl Bench {
+    fn new(config: &str) -> Self {
+        let config = Config::parse(config, "test").unwrap();
+        let table = RoutingTable::compile(&config.definition, None).unwrap();
+        let exchange = Arc::new(Exchange::new(1 << 20));
+        let cell = Arc::new(Cell::new());
+        let cache = settings::cache(&config, 1);
+        let lane = Lane::new(Parts {
+            sessions: Sessions::new(
+                settings::sessions(&config, 1),
+                settings::template_scope(&config),
+                settings::plan(&config.definition),
+            ),
+            sampling: SamplingPolicies::new(&config.exporters),
+            cache: Cache::new(cache),
+            max_flows: cache.max_flows,
+            table: Arc::new(table),
+            exchange: Arc::clone(&exchange),
+            cell: Arc::clone(&cell),
+        });
+        let now = Arrival {
+            monotonic_ms: 1_000_000,
+            unix_ms: 1_700_000_000_000,
+        };
+        Self {
+            lane,
+            exchange,
+            cell,
+            now,
+            sequence: 0,
+        }
+    }
+
+    /// Receives Sets in a v9 Message.
+    fn receive(&mut self, sets: &[Vec<u8>]) {
+        let count = u16::try_from(sets.len()).unwrap();
+        let export_secs = u32::try_from(self.now.unix_ms / 1_000).unwrap();
+        let mut message = [[0, 9], count.to_be_bytes()].concat();
+        message.extend(600_000_u32.to_be_bytes());
+        message.extend(export_secs.to_be_bytes());
+        message.extend(self.sequence.to_be_bytes());
+        message.extend([0; 4]);
+        message.extend(sets.concat());
+        self.sequence += 1;
+        let peer = Peer {
+            exporter: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+            port: 2055,
+            local_port: 9995,
+        };
+        self.lane.datagram(&message, peer, self.now);
+    }
+
+    /// Lets so many seconds pass, in turns of a tenth.
+    fn wait(&mut self, secs: u64) {
+        for _ in 0..secs * 10 {
+            self.now.monotonic_ms += 100;
+            self.now.unix_ms += 100;
+            self.lane.turn(self.now);
+        }
+    }
+
+    /// What the lane published.
+    fn terms(&self) -> Terms {
+        Terms::from_array(self.cell.read())
+    }
+}
+
+/// A Set of such content.
+fn set(id: u16, content: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(content.len() + 4).unwrap();
+    [&id.to_be_bytes()[..], &length.to_be_bytes(), content].concat()
+}
+
+/// Numbers of two octets.
+fn shorts(numbers: &[u16]) -> Vec<u8> {
+    numbers.iter().flat_map(|n| n.to_be_bytes()).collect()
+}
+
+/// Template 256: addresses, octets, packets.
+fn template() -> Vec<u8> {
+    set(0, &shorts(&[256, 4, 8, 4, 12, 4, 1, 4, 2, 4]))
+}
+
+/// So many flows, each of 100 octets and 1 packet.
+fn flows(hosts: std::ops::Range<u8>) -> Vec<u8> {
+    let record = |host| [10, 0, 0, host, 10, 0, 1, 1, 0, 0, 0, 100, 0, 0, 0, 1];
+    set(256, &hosts.flat_map(record).collect::<Vec<u8>>())
+}
+
+fn amount(records: u64) -> Amount {
+    Amount {
+        records,
+        octets: 100 * records,
+        packets: records,
+    }
+}
+
+#[test]
+fn a_named_active_timer_lengthens_the_inactive_one() {
+    let mut told = Bench::new(LEARNING);
+    // Options Template 257: scope system (1), element 36 of 2 octets.
+    let definition = set(1, &shorts(&[257, 4, 4, 1, 4, 36, 2]));
+    let options = set(257, &[0, 0, 0, 0, 0, 60]);
+    told.receive(&[definition, options]);
+    let mut untold = Bench::new(LEARNING);
+    for bench in [&mut told, &mut untold] {
+        bench.receive(&[template(), flows(0..1)]);
+        bench.wait(80);
+    }
+    assert_eq!(told.terms().held, amount(1));
+    assert_eq!(untold.terms().held, Amount::default());
+    assert_eq!(untold.terms().handed, amount(1));
+    told.wait(20);
+    assert_eq!(told.terms().handed, amount(1));
+}
+
+#[test]
+fn what_waits_for_the_cache_is_in_it_when_terms_are_published() {
+    let mut bench = Bench::new(LEARNING);
+    bench.receive(&[template(), flows(0..40)]);
+    bench.lane.turn(bench.now);
+    let terms = bench.terms();
+    assert_eq!(terms.routed, amount(40));
+    assert_eq!(terms.held, amount(40));
+    assert_eq!(terms.live, 40);
+}
+
+#[test]
+fn a_stopping_lane_hands_over_what_waits_for_the_cache() {
+    let mut bench = Bench::new(LEARNING);
+    bench.receive(&[template(), flows(0..3)]);
+    assert!(bench.lane.drain(bench.now));
+    assert_eq!(bench.terms().handed, amount(3));
+    let ((), accounts) = bench.exchange.read(|| ());
+    assert_eq!(accounts.in_flight, amount(3));
+}
+
+#[test]
+fn records_that_wait_keep_the_routes_they_were_given() {
+    let mut bench = Bench::new(LEARNING);
+    bench.receive(&[template(), flows(0..3)]);
+    let ignoring = Config::parse("[default-flow-log]\naction = \"ignore\"\n", "test").unwrap();
+    let table = RoutingTable::compile(&ignoring.definition, None).unwrap();
+    let plan = settings::plan(&ignoring.definition);
+    bench.lane.route_by(Arc::new(table), plan);
+    bench.receive(&[flows(3..5)]);
+    bench.wait(2);
+    let terms = bench.terms();
+    assert_eq!((terms.routed, terms.unclaimed), (amount(3), amount(2)));
+    // The flow log is gone: what it had leaves at once.
+    assert_eq!(terms.handed, amount(3));
+}
