@@ -10,6 +10,7 @@ use criterion::Throughput;
 use criterion::criterion_group;
 use criterion::criterion_main;
 use flowlogd::cache::Cache;
+use flowlogd::cache::CacheType;
 use flowlogd::cache::Inactive;
 use flowlogd::cache::Outlet;
 use flowlogd::cache::RouteTimers;
@@ -48,7 +49,7 @@ fn cache(flows: u32) -> Cache {
         0,
         RouteTimers {
             timers,
-            cached: true,
+            kind: CacheType::Timeout,
         },
     );
     cache

@@ -3,7 +3,6 @@
 use super::Cache;
 use super::Outlet;
 use super::entry::Entry;
-use super::settings::Mode;
 use crate::flow::EndReason;
 
 /// Entries an eviction passes over because they are due later after all.
@@ -191,7 +190,7 @@ impl Cache {
         };
         let key = &entry.record.key;
         let source = self.sources.get(key.source);
-        if self.route(key.route).mode != Mode::Merge || source.is_some_and(|it| it.closing) {
+        if !self.route(key.route).mode.merges() || source.is_some_and(|it| it.closing) {
             return Verdict::Leave(EndReason::Forced);
         }
         match self.due(entry) {

@@ -17,6 +17,12 @@ use crate::flow::RecordFlags;
 
 /// Records whose memory is fetched together.
 const BATCH: usize = 32;
+/// Protocol number. RFC 9293.
+const TCP: u8 = 6;
+/// No more data from the sender. RFC 9293 §3.1.
+const FIN: u16 = 1;
+/// The connection is reset. RFC 9293 §3.1.
+const RST: u16 = 4;
 
 impl Cache {
     /// Takes in a routed record that arrived at `now_ms`.
@@ -94,12 +100,20 @@ impl Cache {
             self.stats.passed += 1;
             return hand_over(record, detail, EndReason::Forced, outlet);
         }
-        if record.flags.contains(RecordFlags::TOTALS) {
-            let record = self.difference(hash, record);
-            self.place(hash, &record, detail, outlet);
-        } else {
-            self.place(hash, record, detail, outlet);
+        let is_last = mode == Mode::Natural && ends_naturally(record);
+        let is_total = record.flags.contains(RecordFlags::TOTALS);
+        if !is_last && !is_total {
+            return self.place(hash, record, detail, outlet);
         }
+        let mut record = if is_total {
+            self.difference(hash, record)
+        } else {
+            *record
+        };
+        if is_last {
+            record.end_reason = EndReason::End;
+        }
+        self.place(hash, &record, detail, outlet);
     }
 
     pub(super) fn hash(&self, key: &FlowKey) -> u64 {
@@ -294,9 +308,13 @@ impl Cache {
 
     /// Whether a new flow finds no room, or room only others should have (P-666).
     fn must_pass(&self, record: &FlowRecord, detail: Option<&Detail>) -> bool {
-        let crowded = self.slab.live() >= self.settings.pressure();
-        let (source, max_flows) = (record.key.source, self.settings.max_flows);
-        (crowded && self.sources.has_its_share(source, max_flows))
+        let live = self.slab.live();
+        let max_flows = self.settings.max_flows;
+        let full = (live >= max_flows).then_some(max_flows);
+        (live >= self.settings.pressure()
+            && self
+                .sources
+                .has_its_share(record.key.source, self.settings.source_share(), full))
             || detail.is_some_and(|detail| !self.details.has_room(detail))
     }
 
@@ -338,6 +356,14 @@ impl Cache {
         let detail = self.details.take(kept);
         hand_over(&record, detail.as_ref(), reason, outlet);
     }
+}
+
+/// Whether a record shows the end of its connection, and its exporter does not
+/// say itself how the flow stands (P-613).
+fn ends_naturally(record: &FlowRecord) -> bool {
+    record.end_reason == EndReason::Unknown
+        && record.key.protocol == TCP
+        && record.tcp_flags & (FIN | RST) != 0
 }
 
 /// Whether a record's detail can join that of its flow.

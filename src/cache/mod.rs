@@ -38,7 +38,7 @@ mod wheel;
 mod tests;
 
 pub use odometer::OdometerStats;
-pub use settings::{Inactive, RouteTimers, Settings, Timers};
+pub use settings::{CacheType, Inactive, RouteTimers, Settings, Timers};
 
 use aging::Sweep;
 use details::Details;

@@ -7,6 +7,9 @@ use super::entry::SLOTS_MAX;
 pub struct Settings {
     /// Live flows, 1…2^30: this lane's part of `max-flows`.
     pub max_flows: usize,
+    /// Part of `max_flows` that one source may have once the cache is nine tenths
+    /// full and others have flows, 1…100 %; beyond, its new flows pass (P-666).
+    pub source_share_percent: u8,
     /// How finely timers are kept, in ms; a flow leaves at most one tick late.
     pub tick_ms: u64,
     /// Entries one tick looks at; the rest wait for the next one (P-665).
@@ -30,6 +33,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             max_flows: 1_000_000,
+            source_share_percent: 50,
             tick_ms: 100,
             tick_budget: 65_536,
             linger_ms: 2_000,
@@ -51,6 +55,7 @@ impl Settings {
     pub(super) fn checked(self) -> Self {
         Self {
             max_flows: self.max_flows.clamp(1, SLOTS_MAX),
+            source_share_percent: self.source_share_percent.clamp(1, 100),
             tick_ms: self.tick_ms.max(1),
             tick_budget: self.tick_budget.max(1),
             linger_ms: self.linger_ms.clamp(1, TIMER_MAX_MS),
@@ -61,6 +66,11 @@ impl Settings {
     /// Flows from which new flows of greedy sources pass: nine tenths (P-666).
     pub(super) fn pressure(&self) -> usize {
         self.max_flows - self.max_flows / 10
+    }
+
+    /// Flows that make a source greedy.
+    pub(super) fn source_share(&self) -> usize {
+        self.max_flows * usize::from(self.source_share_percent) / 100
     }
 }
 
@@ -91,8 +101,24 @@ pub enum Inactive {
 pub struct RouteTimers {
     /// When its flows leave.
     pub timers: Timers,
-    /// Whether they are merged at all; if not, records pass unchanged.
-    pub cached: bool,
+    /// Whether they are merged, and what ends a flow beside them.
+    pub kind: CacheType,
+}
+
+/// Kinds of cache. RFC 6728 §4.3.
+///
+/// A permanentCache is a timeoutCache without inactive timer.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum CacheType {
+    /// immediateCache: records pass unchanged.
+    Immediate,
+    /// timeoutCache: flows leave by their timers, or when their exporter says
+    /// that they are over (P-613).
+    #[default]
+    Timeout,
+    /// naturalCache: also when a TCP connection shows its end, FIN or RST, and
+    /// the exporter says nothing (P-600).
+    Natural,
 }
 
 /// Longest timer: half of what 32 bits of milliseconds can tell apart.
@@ -121,8 +147,20 @@ pub(super) enum Mode {
     Pass,
     /// Merge them.
     Merge,
+    /// Merge them, and let connections that end take their flows with them.
+    Natural,
     /// Hand them on, the flow being ended.
     Closed,
+}
+
+impl Mode {
+    /// Whether its records enter the cache.
+    pub(super) fn merges(self) -> bool {
+        match self {
+            Self::Merge | Self::Natural => true,
+            Self::Pass | Self::Closed => false,
+        }
+    }
 }
 
 impl Route {
@@ -134,13 +172,17 @@ impl Route {
             Inactive::Auto { floor_ms } => (floor_ms, true),
         };
         let new = Self {
-            mode: if to.cached { Mode::Merge } else { Mode::Pass },
+            mode: match to.kind {
+                CacheType::Immediate => Mode::Pass,
+                CacheType::Timeout => Mode::Merge,
+                CacheType::Natural => Mode::Natural,
+            },
             active_ms: to.timers.active_ms.min(TIMER_MAX_MS),
             inactive_ms: inactive_ms.min(TIMER_MAX_MS),
             auto,
             live: self.live,
         };
-        let shorter = new.mode != Mode::Merge
+        let shorter = !new.mode.merges()
             || is_shorter(new.active_ms, self.active_ms)
             || is_shorter(new.inactive_ms, self.inactive_ms)
             || (self.auto && !new.auto);

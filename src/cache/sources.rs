@@ -80,11 +80,15 @@ impl Sources {
         }
     }
 
-    /// Whether a source has its even share of `max_flows` or more (P-666).
-    pub(super) fn has_its_share(&self, id: SourceId, max_flows: usize) -> bool {
+    /// Whether a source may begin no more flows in a cache that runs short:
+    /// there are others and it has `share` flows, or its even part of the
+    /// `whole` of a full cache. P-666.
+    pub(super) fn has_its_share(&self, id: SourceId, share: usize, whole: Option<usize>) -> bool {
         let live = self.get(id).map_or(0, |source| source.live);
         let others = self.busy - usize::from(live > 0);
-        live >= (max_flows / (others + 1)).max(1)
+        let even = whole.map_or(usize::MAX, |whole| whole / (others + 1));
+        let share = if others > 0 { share } else { usize::MAX };
+        live >= share.min(even).max(1)
     }
 
     /// Live flows of all sources, and sources that have any: for checks.

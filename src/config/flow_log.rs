@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::cache::CacheType;
 use crate::element;
 use crate::element::ElementId;
 use crate::flowlog::ACTIVE_S;
@@ -83,9 +84,7 @@ fn flow_log(table: &mut Table<'_, '_>) -> FlowLog {
         output: output(table),
         netflow: netflow(table),
         timers: timers(table),
-        cached: table
-            .choice("cache", &[("on", true), ("off", false)])
-            .unwrap_or(true),
+        cache: table.choice("cache", CACHES).unwrap_or_default(),
         extra: table.list("extra", element_of).unwrap_or_default(),
     };
     refuse_re_export(table, log.output);
@@ -208,6 +207,11 @@ fn exporter(value: Value<'_, '_>) -> Option<ExporterMatch> {
     })?
 }
 
+const CACHES: &[(&str, CacheType)] = &[
+    ("on", CacheType::Timeout),
+    ("natural", CacheType::Natural),
+    ("off", CacheType::Immediate),
+];
 /// The flow log for exporters nobody claims, unless one of that name is defined.
 const BUILT_IN: &str = "default";
 const BUILT_IN_PROJECT: &str = "flowlogd";

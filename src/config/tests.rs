@@ -3,6 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::cache::CacheType;
 use crate::element::ElementId;
 use crate::flowlog::Device;
 use crate::flowlog::ExporterMatch;
@@ -221,7 +222,7 @@ fn every_key_of_the_routing_can_be_set() {
     };
     let five = Duration::from_secs(5);
     assert_eq!(log.timers, Timers::new(five, Inactive::Auto(five)).unwrap());
-    assert!(!log.cached);
+    assert_eq!(log.cache, CacheType::Immediate);
     let target = NetflowTarget {
         server: "[2001:db8::9]:9995".parse().unwrap(),
         version: NetflowVersion::V10,

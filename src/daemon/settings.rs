@@ -79,6 +79,7 @@ pub(super) fn plan(definition: &Definition) -> PlanSettings {
 pub(super) fn cache(config: &Config, lanes: usize) -> cache::Settings {
     cache::Settings {
         max_flows: share(config.cache.flows_max, lanes),
+        source_share_percent: config.cache.exporter_share_percent,
         linger_ms: milliseconds(config.cache.linger),
         sources_max: config.exporters.limits.sources_max,
         odometers_max: share(config.cache.odometers_max, lanes),
@@ -101,7 +102,7 @@ pub(super) fn timers(route: &Route) -> cache::RouteTimers {
             active_ms: milliseconds(log.timers.active()),
             inactive,
         },
-        cached: log.cached,
+        kind: log.cache,
     }
 }
 

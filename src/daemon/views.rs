@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::cache::CacheType;
 use crate::daemon::ledger::Reading;
 use crate::flow::Amount;
 use crate::flowlog::Inactive;
@@ -113,7 +114,7 @@ pub(super) fn flow_logs(table: &RoutingTable) -> Value {
             "active_s": log.timers.active().as_secs(),
             "inactive_s": inactive.as_secs(),
             "inactive_auto": is_auto,
-            "cached": log.cached,
+            "cached": log.cache != CacheType::Immediate,
         })
     });
     routes.collect()

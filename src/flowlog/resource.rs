@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::cache::CacheType;
 use crate::element::ElementId;
 
 use super::Prefix;
@@ -38,8 +39,8 @@ pub struct FlowLog {
     pub netflow: Option<NetflowTarget>,
     /// When merged flows leave the cache.
     pub timers: Timers,
-    /// Whether records are merged at all; if not they pass one to one.
-    pub cached: bool,
+    /// Whether records are merged, and what ends a flow beside the timers.
+    pub cache: CacheType,
     /// Elements to keep beside the fixed columns, at most [`EXTRA_MAX`].
     pub extra: Vec<ElementId>,
 }
@@ -55,7 +56,7 @@ impl FlowLog {
             output: OutputType::Sls,
             netflow: None,
             timers: Timers::default(),
-            cached: true,
+            cache: CacheType::default(),
             extra: Vec::new(),
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::cache::CacheType;
 use crate::element::ElementId;
 
 fn ip(text: &str) -> IpAddr {
@@ -169,7 +170,7 @@ fn what_changes_no_row_keeps_the_id() {
     );
     for log in &mut definition.flow_logs {
         log.timers = timers.clone().unwrap();
-        log.cached = false;
+        log.cache = CacheType::Immediate;
         log.description = "changed".to_owned();
     }
     definition.devices[0].exporters = vec![exporter("198.51.100.0/24", None)];

@@ -68,7 +68,7 @@ fn timers(active_s: u64, inactive_s: u64) -> RouteTimers {
             active_ms: active_s * 1_000,
             inactive: Inactive::Fixed(inactive_s * 1_000),
         },
-        cached: true,
+        kind: CacheType::Timeout,
     }
 }
 

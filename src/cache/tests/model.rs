@@ -10,12 +10,12 @@ use super::traces::play;
 use super::traces::traces;
 use super::*;
 
-/// Source, route and source port: all that differs between keys of a trace.
-type Name = (u32, u16, u16);
+/// Source, route, source port and protocol: all that differs between keys of a trace.
+type Name = (u32, u16, u16, u8);
 
 fn name(record: &FlowRecord) -> Name {
     let key = &record.key;
-    (key.source.0, key.route, key.src_port)
+    (key.source.0, key.route, key.src_port, key.protocol)
 }
 
 struct Flow {
@@ -29,6 +29,26 @@ struct Flow {
 enum State {
     Open(RouteTimers),
     Closed,
+}
+
+fn merges(timers: &RouteTimers) -> bool {
+    timers.kind != CacheType::Immediate
+}
+
+/// What a natural cache makes of a record of TCP that shows an end.
+fn natural(timers: RouteTimers, record: &FlowRecord) -> FlowRecord {
+    let ends = timers.kind == CacheType::Natural
+        && record.key.protocol == 6
+        && record.tcp_flags & 0b101 != 0
+        && record.end_reason == EndReason::Unknown;
+    FlowRecord {
+        end_reason: if ends {
+            EndReason::End
+        } else {
+            record.end_reason
+        },
+        ..*record
+    }
 }
 
 #[derive(Default)]
@@ -78,7 +98,7 @@ impl Model {
     fn insert(&mut self, now_ms: u64, record: &FlowRecord) {
         let name = name(record);
         let timers = match self.routes.get(&name.1) {
-            Some(State::Open(timers)) if timers.cached && record.event.is_none() => *timers,
+            Some(State::Open(timers)) if merges(timers) && record.event.is_none() => *timers,
             _ if record.event.is_some() => return self.out.push(*record),
             Some(State::Closed) => return self.leave(*record, EndReason::Forced),
             _ => return self.out.push(*record),
@@ -86,6 +106,7 @@ impl Model {
         if self.closing.contains(&name.0) {
             return self.leave(*record, EndReason::Forced);
         }
+        let record = &natural(timers, record);
         let ended = match record.end_reason {
             EndReason::Idle | EndReason::End => Some((now_ms, record.end_reason)),
             EndReason::Unknown | EndReason::Active | EndReason::Forced | EndReason::Resources => {
@@ -129,7 +150,7 @@ impl Model {
     fn verdict(&self, name: Name, tick_ms: u64) -> Option<EndReason> {
         let flow = &self.flows[&name];
         let timers = match self.routes[&name.1] {
-            State::Open(timers) if timers.cached && !self.closing.contains(&name.0) => timers,
+            State::Open(timers) if merges(&timers) && !self.closing.contains(&name.0) => timers,
             State::Open(_) | State::Closed => return Some(EndReason::Forced),
         };
         let told_ms = self.told_ms.get(&name.0).copied().unwrap_or(0);

@@ -21,6 +21,7 @@ fn plain_records() -> impl Strategy<Value = FlowRecord> {
     records().prop_map(|record| FlowRecord {
         key: FlowKey {
             route: 0,
+            protocol: 6,
             ..record.key
         },
         octets: record.octets % 10_000,
@@ -69,6 +70,44 @@ proptest! {
         prop_assert_eq!(out.amount() + cache.stats().odometers.repeated, all);
         prop_assert_eq!(flows(out.rows.iter().map(|row| &row.0)), flows(inserted(&trace)));
         prop_assert!(out.rows.len() <= inserted(&trace).count(), "P-905");
+    }
+
+    /// P-908: what a greedy source begins costs nobody else a flow.
+    #[test]
+    fn a_source_with_its_share_takes_nothing_from_others(
+        source_share_percent in 1_u8..=100,
+        inserted in prop::collection::vec((0_u32..4, 0_u16..64), 0..200),
+    ) {
+        let max_flows = 20;
+        let settings = Settings { max_flows, source_share_percent, ..Settings::default() };
+        let (mut cache, mut out) = (Cache::new(settings), Rows::default());
+        cache.set_route(0, timers(60, 15));
+        let (mut all, mut expected_bypassed) = (Amount::default(), 0);
+        for (source, port) in inserted {
+            let mut new = record(port, 0, 1);
+            new.key.source = SourceId(source);
+            let lives = |cache: &Cache| [0, 1, 2, 3].map(|id| cache.source_live(SourceId(id)));
+            let (before, created, merged) =
+                (lives(&cache), cache.stats().created, cache.stats().merged);
+            let own = before[source as usize];
+            let is_greedy = cache.live() >= 18
+                && cache.live() > own
+                && own >= (max_flows * usize::from(source_share_percent) / 100).max(1);
+            let bypassed = cache.stats().bypassed;
+            let taken = out.rows.len();
+            cache.insert(0, &new, None, &mut out);
+            all += new.amount();
+            if is_greedy && cache.stats().merged == merged {
+                expected_bypassed += 1;
+                prop_assert_eq!((lives(&cache), cache.stats().created), (before, created));
+                prop_assert_eq!(cache.stats().bypassed, bypassed + 1);
+                let resources = FlowRecord { end_reason: EndReason::Resources, ..new };
+                prop_assert_eq!(&out.rows[taken..], &[(resources, None)]);
+            }
+            prop_assert_eq!(out.amount() + cache.held(), all);
+            cache.check();
+        }
+        prop_assert!(cache.stats().bypassed >= expected_bypassed);
     }
 
     /// P-901.
@@ -153,7 +192,7 @@ proptest! {
     ) {
         let (mut cache, mut out) = (cache(60, 15), Rows::default());
         for route in 0..3 {
-            cache.set_route(route, RouteTimers { cached: false, ..timers(60, 15) });
+            cache.set_route(route, RouteTimers { kind: CacheType::Immediate, ..timers(60, 15) });
         }
         for record in &records {
             cache.insert(0, record, None, &mut out);

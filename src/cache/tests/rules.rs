@@ -344,7 +344,7 @@ fn an_automatic_inactive_timer_outlasts_the_exporters_active_timer() {
         0,
         RouteTimers {
             timers: auto,
-            cached: true,
+            kind: CacheType::Timeout,
         },
     );
     let source = SourceId(0);
@@ -404,6 +404,125 @@ fn a_greedy_source_does_not_evict_others() {
     assert_eq!(out.reasons(), [(1_000, EndReason::Resources)]);
     assert_eq!((cache.live(), cache.stats().evictions), (20, 1));
     cache.check();
+}
+
+#[test]
+fn what_a_source_may_have_of_a_crowded_cache_is_set() {
+    let cases = [(25, [5, 13], 14), (50, [7, 13], 7), (100, [7, 13], 6)];
+    for (percent, lives, bypassed) in cases {
+        let mut cache = Cache::new(Settings {
+            max_flows: 20,
+            source_share_percent: percent,
+            ..Settings::default()
+        });
+        cache.set_route(0, timers(60, 15));
+        let mut out = Rows::default();
+        for port in 0..20 {
+            for source in [0, 1] {
+                let mut record = record(port, 0, 1);
+                record.key.source = SourceId(source);
+                // The second source comes with eight more flows.
+                let is_in_time = source == 1 || port >= 8;
+                if is_in_time {
+                    cache.insert(0, &record, None, &mut out);
+                }
+            }
+        }
+        assert_eq!([0, 1].map(|id| cache.source_live(SourceId(id))), lives);
+        assert_eq!(cache.stats().bypassed, bypassed);
+        cache.check();
+    }
+}
+
+#[test]
+fn a_source_alone_may_fill_the_cache() {
+    let mut cache = Cache::new(Settings {
+        max_flows: 20,
+        source_share_percent: 1,
+        ..Settings::default()
+    });
+    cache.set_route(0, timers(60, 15));
+    let mut out = Rows::default();
+    for port in 0..21 {
+        cache.insert(0, &record(port, 0, 1), None, &mut out);
+    }
+    assert_eq!((cache.live(), cache.stats().bypassed), (20, 1));
+    assert_eq!(out.reasons(), [(20, EndReason::Resources)]);
+}
+
+/// P-613: without 136 only a naturalCache looks at TCP's flags.
+#[test]
+fn a_connection_that_ends_takes_its_flow_from_a_natural_cache() {
+    let closing = |protocol, tcp_flags, end_reason| {
+        let mut closing = record(1, 0, 1);
+        closing.key.protocol = protocol;
+        FlowRecord {
+            tcp_flags,
+            end_reason,
+            ..closing
+        }
+    };
+    let cases = [
+        (
+            CacheType::Natural,
+            closing(6, 0x11, EndReason::Unknown),
+            EndReason::End,
+            2_000,
+        ),
+        (
+            CacheType::Natural,
+            closing(6, 0x04, EndReason::Unknown),
+            EndReason::End,
+            2_000,
+        ),
+        (
+            CacheType::Timeout,
+            closing(6, 0x11, EndReason::Unknown),
+            EndReason::Idle,
+            15_000,
+        ),
+        (
+            CacheType::Natural,
+            closing(6, 0x12, EndReason::Unknown),
+            EndReason::Idle,
+            15_000,
+        ),
+        (
+            CacheType::Natural,
+            closing(17, 0x11, EndReason::Unknown),
+            EndReason::Idle,
+            15_000,
+        ),
+        // The exporter knows better: it goes on.
+        (
+            CacheType::Natural,
+            closing(6, 0x11, EndReason::Active),
+            EndReason::Idle,
+            15_000,
+        ),
+    ];
+    for (kind, record, reason, due_ms) in cases {
+        let (mut cache, mut out) = (cache(60, 15), Rows::default());
+        cache.set_route(
+            0,
+            RouteTimers {
+                kind,
+                ..timers(60, 15)
+            },
+        );
+        cache.insert(0, &record, None, &mut out);
+        // Its last acknowledgement comes behind it.
+        let straggler = FlowRecord {
+            tcp_flags: 0x10,
+            ..record
+        };
+        cache.insert(0, &straggler, None, &mut out);
+        cache.tick(due_ms - 100, &mut out);
+        assert_eq!(out.rows.len(), 0, "{kind:?} {record:?}");
+        cache.tick(due_ms, &mut out);
+        assert_eq!(out.reasons(), [(1, reason)], "{kind:?} {record:?}");
+        assert_eq!(cache.stats().merged, 1);
+    }
 }
 
 #[test]

@@ -37,12 +37,12 @@ prop_compose! {
         ),
         reason in prop_oneof![3 => Just(0_u8), 2 => 0_u8..6],
         event in prop::option::weighted(0.05, Just(Event::Nat)),
-        tcp_flags in 0_u16..64,
+        (protocol, tcp_flags) in (prop_oneof![Just(6_u8), Just(17_u8)], 0_u16..64),
         src_as in 0_u32..3,
     ) -> FlowRecord {
         let plain = record(port, 0, 0);
         FlowRecord {
-            key: FlowKey { source: SourceId(source), route, ..plain.key },
+            key: FlowKey { source: SourceId(source), route, protocol, ..plain.key },
             octets,
             packets,
             start_ms,
@@ -72,7 +72,12 @@ prop_compose! {
     fn some_timers()(
         active_s in 0_u64..40,
         inactive_ms in 0_u64..20_000,
-        (is_auto, uncached) in (any::<bool>(), prop::bool::weighted(0.1)),
+        is_auto in any::<bool>(),
+        kind in prop_oneof![
+            1 => Just(CacheType::Immediate),
+            6 => Just(CacheType::Timeout),
+            3 => Just(CacheType::Natural),
+        ],
     ) -> RouteTimers {
         let inactive = if is_auto {
             Inactive::Auto { floor_ms: inactive_ms }
@@ -81,7 +86,7 @@ prop_compose! {
         };
         RouteTimers {
             timers: Timers { active_ms: active_s * 1_000, inactive },
-            cached: !uncached,
+            kind,
         }
     }
 }
