@@ -67,7 +67,7 @@ fn batch(table: &RoutingTable, mut seed: u64) -> FlowBatch {
             ..FlowRecord::default()
         };
         record.key.route = route.0;
-        record.key.present = Presence(u32::MAX);
+        record.key.present = Presence::all();
         record.key.src = address(random(4_000));
         record.key.dst = address(100_000 + random(60_000));
         record.key.src_port = u16::try_from(1024 + random(60_000)).unwrap_or(0);

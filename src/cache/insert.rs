@@ -123,7 +123,7 @@ impl Cache {
     /// What a record of totals adds to those before it (P-642).
     fn difference(&mut self, hash: u64, record: &FlowRecord) -> FlowRecord {
         let mut new = *record;
-        new.flags = record.flags.without(RecordFlags::TOTALS);
+        new.flags = record.flags.difference(RecordFlags::TOTALS);
         let Some(source) = self.sources.get_mut(record.key.source) else {
             return new;
         };

@@ -7,8 +7,6 @@ use crate::flow::Detail;
 use crate::flow::EXTRA_MAX;
 use crate::flow::EndReason;
 use crate::flow::FlowRecord;
-use crate::flow::RecordFlags;
-use crate::session::TimeFlags;
 
 /// A sum that does not fit its counter: export first, then begin anew (P-605).
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -45,8 +43,8 @@ impl FlowRecord {
         if other.end_reason != EndReason::Unknown {
             self.end_reason = other.end_reason;
         }
-        self.time_flags = TimeFlags(self.time_flags.0 | other.time_flags.0);
-        self.flags = RecordFlags(self.flags.0 | other.flags.0);
+        self.time_flags |= other.time_flags;
+        self.flags |= other.flags;
         Ok(())
     }
 }
@@ -242,6 +240,7 @@ fn significant(mut value: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::RecordFlags;
 
     fn extra(id: u16, value: &[u8]) -> Detail {
         Detail {
@@ -352,6 +351,14 @@ mod tests {
     #[test]
     fn listed_elements_follow_the_list() {
         assert_eq!(merged(209, &[0x01], &[0x10, 0x02]), [[0x10, 0x03]]);
+        // RFC 9740: 32 octets wide, and reduced by whoever can.
+        let narrow = [0x80, 0, 0, 1];
+        let mut wide = [0x40; 32];
+        wide[28..].fill(0);
+        let mut united = wide;
+        united[28..].copy_from_slice(&narrow);
+        assert_eq!(merged(515, &narrow, &wide), [united]);
+        assert_eq!(merged(520, &wide, &narrow), [united]);
         assert_eq!(merged(52, &[64], &[0, 63]), [[0, 63]]);
         assert_eq!(merged(53, &[64], &[0, 63]), [[64]]);
         assert_eq!(merged(531, &[9], &[3]), [[3]]);

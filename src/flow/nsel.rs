@@ -94,7 +94,7 @@ impl Nsel {
             self.counts = self.judge(record, detail.and_then(|detail| detail.connection));
         }
         let mut settled = *record;
-        settled.flags = settled.flags.without(RecordFlags::NSEL);
+        settled.flags = settled.flags.difference(RecordFlags::NSEL);
         if self.counts {
             settled.event = None;
             let kept = detail.and_then(|detail| self.of_flow(detail, record.event));

@@ -63,7 +63,7 @@ impl Default for FlowKey {
                 out_of: 1,
                 picked: 1,
             },
-            present: Presence(0),
+            present: Presence::empty(),
             src_port: 0,
             dst_port: 0,
             vlan: 0,
@@ -82,67 +82,55 @@ pub const DIRECTION_ABSENT: u8 = 255;
 // The cache's entry of 160 octets counts on it.
 const _: () = assert!(size_of::<FlowKey>() == 72);
 
-/// Which key fields a record had, one bit each. P-603.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-#[repr(transparent)]
-pub struct Presence(pub u32);
+bitflags::bitflags! {
+    /// Which key fields a record had, one bit each. P-603.
+    #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+    #[repr(transparent)]
+    pub struct Presence: u32 {
+        /// Source address: 8, 27, or a prefix (44, 170).
+        const SRC = 1;
+        /// Destination address: 12, 28, or a prefix (45, 169).
+        const DST = 1 << 1;
+        /// Protocol: 4.
+        const PROTOCOL = 1 << 2;
+        /// Source port: 7, 180, 182.
+        const SRC_PORT = 1 << 3;
+        /// Destination port: 11, 181, 183, or ICMP type and code.
+        const DST_PORT = 1 << 4;
+        /// Type of service: 5, 195.
+        const TOS = 1 << 5;
+        /// Ingress interface: 10, 252.
+        const IN_IF = 1 << 6;
+        /// Egress interface: 14, 253.
+        const OUT_IF = 1 << 7;
+        /// Ingress VRF: 234.
+        const IN_VRF = 1 << 8;
+        /// Egress VRF: 235.
+        const OUT_VRF = 1 << 9;
+        /// VLAN: 58, 59, 243.
+        const VLAN = 1 << 10;
+        /// Direction: 61.
+        const DIRECTION = 1 << 11;
+        /// Forwarding status: 89.
+        const FORWARDING = 1 << 12;
+    }
+}
 
 impl Presence {
-    /// Source address: 8, 27, or a prefix (44, 170).
-    pub const SRC: Self = Self(1);
-    /// Destination address: 12, 28, or a prefix (45, 169).
-    pub const DST: Self = Self(1 << 1);
-    /// Protocol: 4.
-    pub const PROTOCOL: Self = Self(1 << 2);
-    /// Source port: 7, 180, 182.
-    pub const SRC_PORT: Self = Self(1 << 3);
-    /// Destination port: 11, 181, 183, or ICMP type and code.
-    pub const DST_PORT: Self = Self(1 << 4);
-    /// Type of service: 5, 195.
-    pub const TOS: Self = Self(1 << 5);
-    /// Ingress interface: 10, 252.
-    pub const IN_IF: Self = Self(1 << 6);
-    /// Egress interface: 14, 253.
-    pub const OUT_IF: Self = Self(1 << 7);
-    /// Ingress VRF: 234.
-    pub const IN_VRF: Self = Self(1 << 8);
-    /// Egress VRF: 235.
-    pub const OUT_VRF: Self = Self(1 << 9);
-    /// VLAN: 58, 59, 243.
-    pub const VLAN: Self = Self(1 << 10);
-    /// Direction: 61.
-    pub const DIRECTION: Self = Self(1 << 11);
-    /// Forwarding status: 89.
-    pub const FORWARDING: Self = Self(1 << 12);
-
-    /// Whether all bits of `other` are set.
-    pub const fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// These bits and those of `other`.
-    #[must_use]
-    pub const fn with(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// These bits without those of `other`.
-    #[must_use]
-    pub const fn without(self, other: Self) -> Self {
-        Self(self.0 & !other.0)
-    }
-
     /// What the record of the way back has: source and destination trade
     /// places, direction and forwarding status are not known. P-311.
     #[must_use]
     pub const fn turned(self) -> Self {
-        const SOURCE: u32 =
-            Presence::SRC.0 | Presence::SRC_PORT.0 | Presence::IN_IF.0 | Presence::IN_VRF.0;
+        const SOURCE: u32 = Presence::SRC.bits()
+            | Presence::SRC_PORT.bits()
+            | Presence::IN_IF.bits()
+            | Presence::IN_VRF.bits();
         // Each destination's bit is the next after its source's.
         const DESTINATION: u32 = SOURCE << 1;
-        const ONE_WAY: u32 = Presence::DIRECTION.0 | Presence::FORWARDING.0;
-        let turned = ((self.0 & SOURCE) << 1) | ((self.0 & DESTINATION) >> 1);
-        Self(turned | (self.0 & !(SOURCE | DESTINATION | ONE_WAY)))
+        const ONE_WAY: u32 = Presence::DIRECTION.bits() | Presence::FORWARDING.bits();
+        let bits = self.bits();
+        let turned = ((bits & SOURCE) << 1) | ((bits & DESTINATION) >> 1);
+        Self::from_bits_retain(turned | (bits & !(SOURCE | DESTINATION | ONE_WAY)))
     }
 }
 
@@ -207,7 +195,7 @@ impl Default for FlowRecord {
             forwarding_status: 0,
             end_reason: EndReason::Unknown,
             time_flags: TimeFlags::default(),
-            flags: RecordFlags(0),
+            flags: RecordFlags::empty(),
             event: None,
         }
     }
@@ -259,38 +247,21 @@ impl From<u8> for EndReason {
     }
 }
 
-/// What a record's counters and origin need said, one bit each.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-#[repr(transparent)]
-pub struct RecordFlags(pub u8);
-
-impl RecordFlags {
-    /// Counters are odometers (85/86): the cache takes differences (P-640…P-643).
-    pub const TOTALS: Self = Self(1);
-    /// Sampling could not be learnt; 1 was assumed (P-213).
-    pub const SAMPLING_UNKNOWN: Self = Self(2);
-    /// Counters are those after the middlebox (23/24), for lack of others (P-506).
-    pub const POST_COUNTERS: Self = Self(4);
-    /// Reverse half of a biflow (P-311).
-    pub const REVERSE: Self = Self(8);
-    /// Part of an NSEL connection: [`crate::flow::Nsel`] decides whether it counts (P-501).
-    pub const NSEL: Self = Self(16);
-
-    /// Whether all bits of `other` are set.
-    pub const fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// These bits and those of `other`.
-    #[must_use]
-    pub const fn with(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// These bits without those of `other`.
-    #[must_use]
-    pub const fn without(self, other: Self) -> Self {
-        Self(self.0 & !other.0)
+bitflags::bitflags! {
+    /// What a record's counters and origin need said, one bit each.
+    #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+    #[repr(transparent)]
+    pub struct RecordFlags: u8 {
+        /// Counters are odometers (85/86): the cache takes differences (P-640…P-643).
+        const TOTALS = 1;
+        /// Sampling could not be learnt; 1 was assumed (P-213).
+        const SAMPLING_UNKNOWN = 2;
+        /// Counters are those after the middlebox (23/24), for lack of others (P-506).
+        const POST_COUNTERS = 4;
+        /// Reverse half of a biflow (P-311).
+        const REVERSE = 8;
+        /// Part of an NSEL connection: [`crate::flow::Nsel`] decides whether it counts (P-501).
+        const NSEL = 16;
     }
 }
 

@@ -1,7 +1,5 @@
 //! A record's times, as sent and as resolved.
 
-use std::ops::BitOr;
-
 /// The times of one record as sent; `None` where the Template lacks the field.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct RawTimes {
@@ -37,36 +35,23 @@ pub struct Times {
     pub flags: TimeFlags,
 }
 
-/// Provenance of a record's times, one bit each.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub struct TimeFlags(pub u8);
-
-impl TimeFlags {
-    /// Start and end are the record's own.
-    pub const EXPORTER: Self = Self(1);
-    /// Something in them cannot be true (P-232, P-239).
-    pub const SUSPECT: Self = Self(2);
-    /// Arrival took the place of a time that cannot be true (P-232, P-233).
-    pub const FROM_ARRIVAL: Self = Self(4);
-    /// End came before start by 5 s or less: exchanged (P-239).
-    pub const SWAPPED: Self = Self(8);
-    /// Uptimes without the exporter's boot: only their distance is used (P-236).
-    pub const NO_BOOT: Self = Self(16);
-    /// The record has no times: both are the Message's export time.
-    pub const FROM_EXPORT: Self = Self(32);
-    /// The exporter's boot was estimated from arrivals (P-236).
-    pub const ESTIMATED: Self = Self(64);
-
-    /// Whether all bits of `other` are set.
-    pub fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-}
-
-impl BitOr for TimeFlags {
-    type Output = Self;
-
-    fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+bitflags::bitflags! {
+    /// Provenance of a record's times, one bit each.
+    #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+    pub struct TimeFlags: u8 {
+        /// Start and end are the record's own.
+        const EXPORTER = 1;
+        /// Something in them cannot be true (P-232, P-239).
+        const SUSPECT = 2;
+        /// Arrival took the place of a time that cannot be true (P-232, P-233).
+        const FROM_ARRIVAL = 4;
+        /// End came before start by 5 s or less: exchanged (P-239).
+        const SWAPPED = 8;
+        /// Uptimes without the exporter's boot: only their distance is used (P-236).
+        const NO_BOOT = 16;
+        /// The record has no times: both are the Message's export time.
+        const FROM_EXPORT = 32;
+        /// The exporter's boot was estimated from arrivals (P-236).
+        const ESTIMATED = 64;
     }
 }

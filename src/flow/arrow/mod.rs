@@ -164,8 +164,8 @@ impl Assembly {
     fn put_path(&mut self, columns: &mut Columns, details: &Details) -> Result<(), ArrowError> {
         let present = std::mem::take(&mut columns.present);
         let has = |bit| nulls(present.iter().map(|bits| bits.contains(bit)));
-        let vrf = Presence::IN_VRF.with(Presence::OUT_VRF);
-        let vrf = nulls(present.iter().map(|bits| bits.0 & vrf.0 != 0));
+        let vrf = Presence::IN_VRF.union(Presence::OUT_VRF);
+        let vrf = nulls(present.iter().map(|bits| bits.intersects(vrf)));
         let known = columns.flags.iter();
         let known = nulls(known.map(|flags| !flags.contains(RecordFlags::SAMPLING_UNKNOWN)));
         let factors = columns.sampling.iter();
@@ -217,7 +217,11 @@ impl Assembly {
             events.push(*event, |event| event.map(|event| event.label().to_owned()));
         }
         self.texts(events)?;
-        let quality = columns.time_flags.iter().map(|flags| flags.0).collect();
+        let quality = columns
+            .time_flags
+            .iter()
+            .map(|flags| flags.bits())
+            .collect();
         self.numbers::<UInt8Type>(quality, None);
         Ok(())
     }

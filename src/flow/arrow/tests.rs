@@ -53,7 +53,7 @@ fn full() -> FlowRecord {
                 out_of: 3,
                 picked: 2,
             },
-            present: Presence(0x1fff),
+            present: Presence::all(),
             src_port: 6,
             dst_port: 7,
             vlan: 8,
@@ -78,8 +78,8 @@ fn full() -> FlowRecord {
         dst_mask: 21,
         forwarding_status: 64,
         end_reason: EndReason::Active,
-        time_flags: TimeFlags(1),
-        flags: RecordFlags(0),
+        time_flags: TimeFlags::EXPORTER,
+        flags: RecordFlags::empty(),
         event: None,
     }
 }

@@ -18,7 +18,7 @@ use crate::session::SourceId;
 use crate::session::TimeFlags;
 
 /// Every key field there is.
-const ALL: Presence = Presence(u32::MAX);
+const ALL: Presence = Presence::all();
 
 /// 10.1.2.3:51000 → 192.0.2.80:443, TCP, 1 500 octets in 3 packets over 2 s.
 fn record() -> FlowRecord {
@@ -58,8 +58,8 @@ fn record() -> FlowRecord {
         dst_mask: 24,
         forwarding_status: 0,
         end_reason: EndReason::Unknown,
-        time_flags: TimeFlags(0),
-        flags: RecordFlags(0),
+        time_flags: TimeFlags::empty(),
+        flags: RecordFlags::empty(),
         event: None,
     }
 }

@@ -121,7 +121,7 @@ impl Content {
         counters: Counters,
         present: Presence,
     ) -> Self {
-        let addressed = present.0 & Presence::SRC.with(Presence::DST).0 != 0;
+        let addressed = present.intersects(Presence::SRC.union(Presence::DST));
         if kind == TemplateKind::Options {
             Self::Event(Kind::Other)
         } else if has(fields, &[104, 313, 314, 315]) {

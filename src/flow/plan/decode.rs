@@ -120,13 +120,13 @@ impl Plan {
         };
         match event {
             Event::NselUpdate if directional => {
-                flow.flags = flow.flags.with(RecordFlags::NSEL);
+                flow.flags |= RecordFlags::NSEL;
                 let mut detail = self.detail.of_flow(frame);
                 detail.connection = self.connection(scope, slots);
                 self.emit_ways(scope, frame, slots, flow, Some(detail), emit);
             }
             Event::NselTeardown if directional => {
-                flow.flags = flow.flags.with(RecordFlags::NSEL);
+                flow.flags |= RecordFlags::NSEL;
                 flow.event = Some(Event::NselTeardown);
                 flow.end_reason = EndReason::End;
                 let mut detail = self.detail.of_event(frame);
@@ -150,7 +150,7 @@ impl Plan {
                 flow.packets = 0;
                 let mut detail = self.detail.of_event(frame);
                 detail.connection = self.connection(scope, slots);
-                flow.flags = flow.flags.with(RecordFlags::NSEL);
+                flow.flags |= RecordFlags::NSEL;
                 flow.event = Some(event);
                 emit(flow, Some(&detail));
             }
@@ -193,8 +193,8 @@ impl Plan {
         if (back.octets | back.packets) == 0 {
             return;
         }
-        let own = there.flags.0 & RecordFlags::NSEL.0;
-        back.flags = RecordFlags(back.flags.0 | own).with(RecordFlags::REVERSE);
+        let own = there.flags & RecordFlags::NSEL;
+        back.flags |= own | RecordFlags::REVERSE;
         back.event = there.event;
         back.end_reason = there.end_reason;
         if let Some(detail) = &mut detail {
@@ -219,7 +219,7 @@ impl Plan {
         if record.flags.contains(RecordFlags::TOTALS) {
             record.octets = 0;
             record.packets = 0;
-            record.flags = record.flags.without(RecordFlags::TOTALS);
+            record.flags -= RecordFlags::TOTALS;
         }
         record.event = Some(event);
         emit(record, Some(&self.detail.of_event(frame)));

@@ -54,10 +54,10 @@ impl Shape {
     /// Whether a key field tells one end from the other (RFC 5103 §4).
     pub(super) fn is_directed(&self) -> bool {
         let undirected = Presence::PROTOCOL
-            .with(Presence::TOS)
-            .with(Presence::DIRECTION)
-            .with(Presence::FORWARDING);
-        self.present.without(undirected) != Presence(0)
+            .union(Presence::TOS)
+            .union(Presence::DIRECTION)
+            .union(Presence::FORWARDING);
+        self.present.difference(undirected) != Presence::empty()
     }
 
     /// The shape of the way back, without elements of its own.
@@ -71,7 +71,7 @@ impl Shape {
     /// The shape of the way back, of which `self` is what it has of its own.
     pub(super) fn joined_to(&self, there: &Self) -> Self {
         Self {
-            present: self.present.with(there.present.turned()),
+            present: self.present.union(there.present.turned()),
             ipv4: self.ipv4 || there.ipv4,
             icmp: self.icmp || there.icmp,
             times: self.times.or(there.times),
@@ -83,10 +83,10 @@ impl Shape {
     /// The flow that the loaded numbers describe.
     #[inline]
     pub(super) fn finish(&self, slots: &Slots, scope: &Scope<'_>) -> FlowRecord {
-        let (octets, packets, flags) = self.count(slots);
+        let (octets, packets, mut flags) = self.count(slots);
         let (key, sampling_known) = self.key(slots, scope);
         let times = scope.clock.resolve(&self.times.raw(slots, scope.clock));
-        let unknown = RecordFlags(u8::from(!sampling_known) * RecordFlags::SAMPLING_UNKNOWN.0);
+        flags.set(RecordFlags::SAMPLING_UNKNOWN, !sampling_known);
         FlowRecord {
             key,
             octets,
@@ -105,7 +105,7 @@ impl Shape {
             forwarding_status: slots.u8(Slot::Forwarding),
             end_reason: EndReason::from(slots.u8(Slot::EndReason)),
             time_flags: times.flags,
-            flags: flags.with(unknown),
+            flags,
             event: None,
         }
     }
@@ -188,7 +188,7 @@ impl Shape {
         let totals = match self.counters {
             Counters::Totals => RecordFlags::TOTALS,
             Counters::Deltas | Counters::Directional | Counters::Teardown | Counters::Missing => {
-                RecordFlags(0)
+                RecordFlags::empty()
             }
         };
         let (octets, packets) = (slots.get(Slot::Octets), slots.get(Slot::Packets));
@@ -196,7 +196,7 @@ impl Shape {
         // P-506: what the exporter counted behind the middlebox, only where it
         // counted nothing in front of it; never the sum of both (P-505).
         if (octets | packets) == 0 && (post.0 | post.1) != 0 {
-            (post.0, post.1, totals.with(RecordFlags::POST_COUNTERS))
+            (post.0, post.1, totals.union(RecordFlags::POST_COUNTERS))
         } else {
             (octets, packets, totals)
         }

@@ -16,6 +16,8 @@ pub(super) enum Width {
     Number,
     /// Exactly so many octets: addresses and times.
     Exactly(u16),
+    /// Four octets, or the eight of NX-OS, of which the low four count (P-041).
+    Uptime,
 }
 
 /// One element and where it goes.
@@ -62,8 +64,8 @@ pub(super) const RULES: &[Rule] = &[
     value(6, Slot::TcpFlags),
     enterprise(CERT_PEN, 14, Slot::InitialTcpFlags),
     enterprise(CERT_PEN, 15, Slot::UnionTcpFlags),
-    address(15, Slot::NextHop, Presence(0)),
-    address(18, Slot::NextHop, Presence(0)),
+    address(15, Slot::NextHop, Presence::empty()),
+    address(18, Slot::NextHop, Presence::empty()),
     value(16, Slot::SrcAs),
     value(17, Slot::DstAs),
     value(9, Slot::SrcMask),
@@ -72,8 +74,8 @@ pub(super) const RULES: &[Rule] = &[
     value(30, Slot::DstMask),
     value(3, Slot::Flows),
     value(136, Slot::EndReason),
-    time(22, 4, Slot::StartUptime),
-    time(21, 4, Slot::EndUptime),
+    uptime(22, Slot::StartUptime),
+    uptime(21, Slot::EndUptime),
     value(158, Slot::StartDelta),
     value(159, Slot::EndDelta),
     time(160, 8, Slot::Boot),
@@ -117,12 +119,19 @@ const fn address(id: u16, slot: Slot, present: Presence) -> Rule {
 }
 
 pub(super) const fn value(id: u16, slot: Slot) -> Rule {
-    key(id, slot, Presence(0))
+    key(id, slot, Presence::empty())
 }
 
 pub(super) const fn time(id: u16, octets: u16, slot: Slot) -> Rule {
     Rule {
         width: Width::Exactly(octets),
+        ..value(id, slot)
+    }
+}
+
+const fn uptime(id: u16, slot: Slot) -> Rule {
+    Rule {
+        width: Width::Uptime,
         ..value(id, slot)
     }
 }
@@ -140,6 +149,7 @@ impl Width {
         match self {
             Self::Number => (1..=8).contains(&octets),
             Self::Exactly(width) => octets == width,
+            Self::Uptime => octets == 4 || octets == 8,
         }
     }
 }
@@ -169,7 +179,7 @@ impl Loaded {
                 Some(span) if rule.width.takes(span.width) => {
                     let slot = rule.slot;
                     ranked.push((rank, index, Load { span, slot }));
-                    loaded.present = loaded.present.with(rule.present);
+                    loaded.present |= rule.present;
                 }
                 Some(_) | None => loaded.opaque += 1,
             }
@@ -208,7 +218,7 @@ impl Loaded {
                         slot: low,
                     },
                 ]);
-                self.present = self.present.with(present);
+                self.present |= present;
             }
         }
     }

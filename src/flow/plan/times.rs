@@ -2,6 +2,7 @@
 
 use crate::flow::plan::fields::Field;
 use crate::flow::plan::rules::Rule;
+use crate::flow::plan::rules::Width;
 use crate::flow::plan::rules::time;
 use crate::flow::plan::slot::Slot;
 use crate::flow::plan::slot::Slots;
@@ -75,6 +76,7 @@ impl TimeShape {
                     && field.span().is_some_and(|span| span.width == width)
             })
         };
+        let uptime = |id| (1..=8).any(|width| Width::Uptime.takes(width) && has(id, width));
         let number = |id| (1..=8).any(|width| has(id, width));
         let both = |&&(start, end, width, _): &&(u16, u16, u16, Unit)| {
             has(start, width) && has(end, width)
@@ -95,8 +97,8 @@ impl TimeShape {
             start: start.map(|times| times.3),
             end: end.map(|times| times.3),
             observed: observed.map(|times| times.2),
-            start_uptime: has(22, 4),
-            end_uptime: has(21, 4),
+            start_uptime: uptime(22),
+            end_uptime: uptime(21),
             start_delta: number(158),
             end_delta: number(159),
             boot: has(160, 8),

@@ -67,7 +67,7 @@ pub(super) fn record(route: u16, octets: u64) -> FlowRecord {
             src: address(1),
             dst: address(2),
             dst_port: 443,
-            present: Presence(u32::MAX),
+            present: Presence::all(),
             route,
             ..FlowKey::default()
         },
@@ -85,8 +85,8 @@ pub(super) fn record(route: u16, octets: u64) -> FlowRecord {
         dst_mask: 0,
         forwarding_status: 0,
         end_reason: EndReason::Idle,
-        time_flags: TimeFlags(0),
-        flags: RecordFlags(0),
+        time_flags: TimeFlags::empty(),
+        flags: RecordFlags::empty(),
         event: None,
     }
 }

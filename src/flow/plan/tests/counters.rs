@@ -25,7 +25,7 @@ fn counters_have_any_width_up_to_eight() {
 fn post_counters_count_only_where_there_are_no_others() {
     let both = counted(&[(ie(1), &[9]), (ie(2), &[1]), (ie(23), &[9]), (ie(24), &[1])]);
     assert_eq!((amounts(&both), both.flags), ((9, 1), UNKNOWN));
-    let post = UNKNOWN.with(RecordFlags::POST_COUNTERS);
+    let post = UNKNOWN.union(RecordFlags::POST_COUNTERS);
     let zero = counted(&[(ie(1), &[0]), (ie(2), &[0]), (ie(23), &[9]), (ie(24), &[1])]);
     assert_eq!((amounts(&zero), zero.flags), ((9, 1), post));
     let only = counted(&[(ie(23), &[9]), (ie(24), &[1])]);
@@ -43,7 +43,7 @@ fn totals_count_only_where_there_are_no_deltas() {
     ]);
     assert_eq!((amounts(&both), both.flags), ((0, 0), UNKNOWN));
     let only = counted(&[(ie(85), &[90]), (ie(86), &[9])]);
-    let totals = UNKNOWN.with(RecordFlags::TOTALS);
+    let totals = UNKNOWN.union(RecordFlags::TOTALS);
     assert_eq!((amounts(&only), only.flags), ((90, 9), totals));
 }
 
@@ -132,9 +132,9 @@ fn a_biflow_is_two_flows_the_second_turned_around() {
     );
     assert_eq!(
         (there.flags, back.flags),
-        (UNKNOWN, UNKNOWN.with(RecordFlags::REVERSE))
+        (UNKNOWN, UNKNOWN.union(RecordFlags::REVERSE))
     );
-    assert_eq!(two.present, one.present.without(Presence::DIRECTION));
+    assert_eq!(two.present, one.present.difference(Presence::DIRECTION));
 }
 
 #[test]
@@ -169,9 +169,9 @@ fn a_biflow_without_directional_key_says_nothing() {
 fn reverse_totals_are_odometers() {
     let fields = [(ie(85), &[9][..]), (reverse(85), &[8])];
     let decoded = decode(&[&BASE[..2], &fields[..]].concat());
-    let totals = UNKNOWN.with(RecordFlags::TOTALS);
+    let totals = UNKNOWN.union(RecordFlags::TOTALS);
     assert_eq!((decoded[0].0.octets, decoded[0].0.flags), (9, totals));
-    let expected = (8, totals.with(RecordFlags::REVERSE));
+    let expected = (8, totals.union(RecordFlags::REVERSE));
     assert_eq!((decoded[1].0.octets, decoded[1].0.flags), expected);
 }
 

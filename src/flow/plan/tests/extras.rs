@@ -70,6 +70,18 @@ fn wanted_elements_are_kept_in_template_order() {
     assert_eq!(detail.unwrap().extra, kept);
 }
 
+/// P-417, RFC 5473: the id of common properties is a value as others.
+#[test]
+fn the_id_of_common_properties_stays_in_the_record() {
+    let id: Octets<'_> = (ie(137), &[0, 0, 0, 0, 0, 0, 0, 5]);
+    let fields = [&[id], &BASE[..]].concat();
+    let (record, detail) = one(decode_wanting(&fields, &[ie(137)]));
+    assert_eq!((record.octets, record.event), (256, None));
+    assert_eq!(detail.unwrap().extra, [(ie(137), id.1.into())]);
+    let (plain, detail) = one(decode(&fields));
+    assert_eq!((plain, detail), (record, None));
+}
+
 /// P-029, P-113: fields behind variable-length ones are found in every record.
 #[test]
 fn variable_lengths_move_what_follows() {

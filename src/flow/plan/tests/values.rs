@@ -63,6 +63,17 @@ fn uptimes_count_back_from_the_export_time() {
     assert_eq!(times(&[(ie(22), &start), (ie(21), &end)]), expected);
 }
 
+/// P-041: NX-OS sends uptimes of eight octets.
+#[test]
+fn uptimes_may_have_eight_octets() {
+    let start = u64::from(UPTIME - 9_000).to_be_bytes();
+    let end = u64::from(UPTIME - 1_000).to_be_bytes();
+    let expected = (EXPORT_MS - 9_000, EXPORT_MS - 1_000);
+    assert_eq!(times(&[(ie(22), &start), (ie(21), &end)]), expected);
+    // Two octets cannot be an uptime.
+    assert_eq!(times(&[(ie(21), &[0, 1])]), (EXPORT_MS, EXPORT_MS));
+}
+
 const START: u64 = EXPORT_MS - 8_500;
 const END: u64 = EXPORT_MS - 500;
 
