@@ -118,6 +118,11 @@ const COUNTS: &[Count] = &[
         |terms| terms.sessions.records_capped,
     ),
     (
+        "flowlogd_session_throttled_records_total",
+        "Data Records dropped because their exporter sent too many a second.",
+        |terms| terms.sessions.records_throttled,
+    ),
+    (
         "flowlogd_session_unsourced_records_total",
         "Data Records dropped because too many exporters are known.",
         |terms| terms.sessions.records_unsourced,

@@ -27,6 +27,11 @@ fn exporter(view: &ExporterView) -> Value {
         .filter(|(_, count)| *count > 0)
         .map(|(why, count)| ((*why).to_owned(), count.into()))
         .collect();
+    let statistics: Map<String, Value> = view
+        .statistics
+        .iter()
+        .map(|&(element, value)| (element.to_string(), value.into()))
+        .collect();
     let sampling = view
         .sampling
         .map(|rate| json!({"out_of": rate.out_of, "picked": rate.picked}));
@@ -40,6 +45,7 @@ fn exporter(view: &ExporterView) -> Value {
         "last_seen_ms": view.last_seen_unix_ms,
         "messages": view.messages,
         "records": view.records,
+        "records_throttled": view.records_throttled,
         "sets_without_template": view.missing_sets,
         "templates": view.templates,
         "sequence": {
@@ -52,6 +58,7 @@ fn exporter(view: &ExporterView) -> Value {
         "sampling": sampling,
         "active_s": view.active_secs,
         "inactive_s": view.inactive_secs,
+        "statistics": statistics,
         "clock_offset_ms": view.clock_offset_ms,
     })
 }

@@ -140,6 +140,7 @@ mod tests {
             last_seen_unix_ms: 0,
             messages: 1,
             records: 0,
+            records_throttled: 0,
             missing_sets: 0,
             templates: 0,
             sequence: SequenceCounts {
@@ -152,6 +153,7 @@ mod tests {
             sampling: None,
             active_secs: None,
             inactive_secs: None,
+            statistics: Vec::new(),
             clock_offset_ms: 0,
         }
     }

@@ -20,7 +20,10 @@ pub struct ClockLimits {
 impl Default for ClockLimits {
     fn default() -> Self {
         Self {
+            // Clocks set to the wrong time zone are still clocks; those in
+            // 1970 are not.
             export_skew_max_ms: DAY_MS,
+            // No exporter has an active timer of a day.
             flow_age_max_ms: DAY_MS,
         }
     }
@@ -111,9 +114,14 @@ impl Clock {
 
     /// Resolves an NTP timestamp (seconds since 1900, then a binary fraction)
     /// to ms since 1970, in the era nearest arrival (P-121, P-202).
+    ///
+    /// Its low 11 bits say nothing of microseconds, so it is rounded to those:
+    /// otherwise a whole millisecond, cut off by its sender, would lose one.
     pub fn ntp_ms(&self, seconds: u32, fraction: u32) -> u64 {
         let unix = seconds.wrapping_sub(NTP_TO_UNIX_SECS);
-        self.seconds_ms(unix) + ((u64::from(fraction) * 1000) >> 32)
+        let fraction = u64::from(fraction & !NTP_MICROS_UNDEFINED);
+        let micros = (fraction * 1_000_000 + (1 << 31)) >> 32;
+        self.seconds_ms(unix).saturating_add(micros / 1_000)
     }
 
     /// Resolves a record's times. Constant time, no allocation.
@@ -324,5 +332,7 @@ const DAY_MS: u64 = 86_400_000;
 const SLACK_MS: i64 = 100_000;
 /// softflowd exports ends up to 61 ms before starts.
 const SWAP_MAX_MS: u64 = 5_000;
+/// Fraction bits that dateTimeMicroseconds leaves undefined. RFC 7011 §6.1.9.
+const NTP_MICROS_UNDEFINED: u32 = 0x7ff;
 /// Seconds from 1900 to 1970.
 const NTP_TO_UNIX_SECS: u32 = 2_208_988_800;

@@ -212,16 +212,26 @@ impl<P: Plan> Sessions<P> {
             clock: records.replayed_by.unwrap_or(&domain.clock),
             sampling: &sampler.samplers,
         };
-        let set = records.capped(&known.template, context.records_left);
+        let wanted = records.extent.records.min(context.records_left);
+        let granted = if known.template.kind == TemplateKind::Options {
+            wanted
+        } else {
+            let now_ms = context.received.now_ms;
+            self.sources.grant(source, wanted, now_ms, &self.limits)
+        };
+        let set = records.capped(&known.template, granted);
         consumer.data(&scope, known, set);
         context.records_left -= set.records;
         let taken = u64::from(set.records);
+        let throttled = u64::from(wanted - granted);
         self.stats.records += taken;
-        self.stats.records_capped += u64::from(records.extent.records) - taken;
+        self.stats.records_capped += u64::from(records.extent.records - wanted);
+        self.stats.records_throttled += throttled;
         let Some(domain) = self.table.domain_mut(context.owner.domain) else {
             return;
         };
         domain.tally.records += taken;
+        domain.tally.records_throttled += throttled;
         if known.template.kind == TemplateKind::Options {
             self.stats.options_records += taken;
             self.learn(context.owner, slot, set.body);
@@ -236,8 +246,7 @@ impl<P: Plan> Sessions<P> {
     fn v5_records(&mut self, context: &mut Context, body: &[u8], consumer: &mut impl Consumer<P>) {
         context.has_data = true;
         let count = u32::from(context.header.count);
-        let records = count.min(context.records_left);
-        context.records_left -= records;
+        let wanted = count.min(context.records_left);
         let Some(domain) = self.table.domain_mut(context.owner.domain) else {
             return;
         };
@@ -247,16 +256,21 @@ impl<P: Plan> Sessions<P> {
             domain.samplers.learn(SamplerScope::System, rate, true);
         }
         let Some(source) = context.source else {
-            self.stats.records_unsourced += u64::from(records);
+            self.stats.records_unsourced += u64::from(wanted);
             return;
         };
+        let now_ms = context.received.now_ms;
+        let records = self.sources.grant(source, wanted, now_ms, &self.limits);
+        context.records_left -= records;
         let length = usize::try_from(records).unwrap_or(0) * v5::RECORD_LEN;
         let Some(body) = body.get(..length) else {
             return;
         };
         domain.tally.records += u64::from(records);
         self.stats.records += u64::from(records);
-        self.stats.records_capped += u64::from(count - records);
+        self.stats.records_capped += u64::from(count - wanted);
+        self.stats.records_throttled += u64::from(wanted - records);
+        domain.tally.records_throttled += u64::from(wanted - records);
         let scope = Scope {
             source,
             exporter: domain.peer.exporter,

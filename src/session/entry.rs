@@ -38,6 +38,8 @@ pub(crate) struct Entry<P> {
     pub(crate) received_ms: u64,
     /// Longest time between two definitions seen.
     pub(crate) slowest_ms: u64,
+    /// Messages of its domain when it was last defined, modulo 2^32.
+    pub(crate) heard: u32,
     /// How old it was already at `received_ms`.
     pub(crate) spent_ms: u64,
     /// The exporter restarted since: it lives half as long (P-418).
@@ -98,6 +100,7 @@ impl<P: Plan> Entry<P> {
             is_imported: at.is_imported,
             received_ms: at.now_ms,
             slowest_ms: 0,
+            heard: 0,
             spent_ms: at.spent_ms,
             is_suspect: false,
             replaced_at: None,

@@ -47,6 +47,12 @@ pub struct Limits {
     pub name_bytes_max: usize,
     /// Records taken of one datagram (P-822).
     pub records_per_datagram_max: u32,
+    /// Records of flows taken of one source per second; a second's worth may
+    /// come at once (P-822). `None` is without limit.
+    pub records_per_second_max: Option<u32>,
+    /// Messages of its domain for which a Template is used without being sent
+    /// again; `None` is however many. RFC 6728 §4.5.2 (P-411).
+    pub template_messages_max: Option<u32>,
     /// How long a Template is used without being sent again, at least (P-410).
     pub template_lifetime_ms: u64,
     /// As `template_lifetime_ms`, at most: three of an exporter's own refresh
@@ -95,6 +101,9 @@ impl Default for Limits {
             option_bytes_max: 64 << 20,
             name_bytes_max: 256,
             records_per_datagram_max: 16_384,
+            records_per_second_max: None,
+            template_messages_max: None,
+            // Three times the 30 minutes after which Huawei, H3C and ASA send again.
             template_lifetime_ms: 5_400_000,
             template_lifetime_max_ms: 8 * 86_400_000,
             session_idle_ms: 10_800_000,
@@ -146,15 +155,27 @@ impl TokenBucket {
 
     /// Takes one token, if there is one.
     pub(crate) fn take(&mut self, now_ms: u64, per_second: u32, burst: u32) -> bool {
+        self.take_up_to(1, now_ms, per_second, burst) == 1
+    }
+
+    /// Takes `count` tokens, or what there is; how many that were.
+    pub(crate) fn take_up_to(
+        &mut self,
+        count: u32,
+        now_ms: u64,
+        per_second: u32,
+        burst: u32,
+    ) -> u32 {
         let elapsed = now_ms.saturating_sub(self.filled_ms);
         let filled = self
             .milli
             .saturating_add(elapsed.saturating_mul(per_second.into()));
         self.filled_ms = now_ms.max(self.filled_ms);
         let filled = filled.min(u64::from(burst) * 1000);
-        let taken = filled.checked_sub(1000);
-        self.milli = taken.unwrap_or(filled);
-        taken.is_some()
+        let whole = u32::try_from(filled / 1000).unwrap_or(u32::MAX);
+        let taken = whole.min(count);
+        self.milli = filled - u64::from(taken) * 1000;
+        taken
     }
 }
 
@@ -170,5 +191,14 @@ mod tests {
         assert!(!bucket.take(504, 2, 4));
         assert!(bucket.take(505, 2, 4));
         assert!(!bucket.take(505, 2, 4));
+    }
+
+    #[test]
+    fn a_bucket_gives_what_there_is() {
+        let mut bucket = TokenBucket::new();
+        assert_eq!(bucket.take_up_to(3, 5, 2, 4), 3);
+        assert_eq!(bucket.take_up_to(3, 5, 2, 4), 1);
+        assert_eq!(bucket.take_up_to(3, 1_505, 2, 4), 3);
+        assert_eq!(bucket.take_up_to(3, u64::MAX, u32::MAX, u32::MAX), 3);
     }
 }

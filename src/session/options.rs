@@ -79,6 +79,12 @@ impl Options {
         self.statistics.get(at).copied().flatten()
     }
 
+    /// Last values of the process statistics that were said.
+    pub fn statistics(&self) -> impl Iterator<Item = (ElementId, u64)> {
+        let values = STATISTICS.iter().zip(self.statistics);
+        values.filter_map(|(&id, value)| Some((ElementId::iana(id), value?)))
+    }
+
     /// Which fields of a Template are flow keys, bit i for field i (P-221).
     pub fn flow_keys(&self, template: u16) -> Option<u64> {
         self.flow_keys.get(&template).copied()

@@ -62,7 +62,12 @@ impl<P: Plan> Sessions<P> {
         image.extend(now.unix_ms.to_be_bytes());
         if self.transport == Transport::Datagrams {
             for entry in self.templates.shelf.entries() {
-                let is_due = entry.is_due(now.monotonic_ms, self.transport, &self.limits);
+                let is_due = self.templates.shelf.is_due(
+                    entry,
+                    now.monotonic_ms,
+                    self.transport,
+                    &self.limits,
+                );
                 if entry.state == State::Live
                     && !is_due
                     && self.table.is_established(entry.owner.session)

@@ -7,19 +7,21 @@
 /// start near 0, twice in a row in the same domain.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Restart {
-    uptime: Option<u32>,
+    /// Uptime of the last Message that went on from those before it, and when
+    /// it came, monotonic ms.
+    seen: Option<(u32, u64)>,
     streak: u8,
 }
 
 impl Restart {
     /// Takes the next Message's header; `true` when a restart is certain.
-    pub(crate) fn observe(&mut self, uptime: Option<u32>, sequence: u32) -> bool {
+    pub(crate) fn observe(&mut self, uptime: Option<u32>, sequence: u32, now_ms: u64) -> bool {
         let Some(now) = uptime else { return false };
         let fell = self
-            .uptime
-            .is_some_and(|before| before.wrapping_sub(now).cast_signed() > UPTIME_FALL_MS);
+            .seen
+            .is_some_and(|(before, seen_ms)| fell(before, now, now_ms.saturating_sub(seen_ms)));
         if !fell {
-            self.uptime = Some(now);
+            self.seen = Some((now, now_ms));
             self.streak = 0;
             return false;
         }
@@ -31,11 +33,24 @@ impl Restart {
             return false;
         }
         *self = Self {
-            uptime: Some(now),
+            seen: Some((now, now_ms)),
             streak: 0,
         };
         true
     }
+}
+
+/// Whether an uptime fell from `before` to `now` within `elapsed_ms`, other than
+/// by a reordered Message or its wrap after 49.7 days.
+///
+/// A fall by more than half of that looks like a rise: it is one only if as
+/// much time has passed.
+fn fell(before: u32, now: u32, elapsed_ms: u64) -> bool {
+    let fall = u64::from(before.wrapping_sub(now));
+    let rise = u64::from(now.wrapping_sub(before));
+    let is_back = fall < HALF_A_TURN_MS;
+    let is_too_soon = now < before && rise > elapsed_ms.saturating_add(UPTIME_FALL_MS);
+    fall > UPTIME_FALL_MS && (is_back || is_too_soon)
 }
 
 /// Stops listening to a session whose Messages are all malformed. P-112.
@@ -71,7 +86,9 @@ impl Quarantine {
 }
 
 /// More than any reordering explains.
-const UPTIME_FALL_MS: i32 = 60_000;
+const UPTIME_FALL_MS: u64 = 60_000;
+/// Half of what an uptime can tell apart: 24.8 days.
+const HALF_A_TURN_MS: u64 = 1 << 31;
 /// Where an exporter counts from; v5 counts flows and may start with a burst.
 const SEQUENCE_NEAR_ZERO: u32 = 4096;
 /// Messages in a row that must say so.
@@ -89,17 +106,17 @@ mod tests {
     #[test]
     fn two_messages_near_zero_make_a_restart() {
         let mut restart = Restart::default();
-        assert!(!restart.observe(Some(10_000_000), 900));
-        assert!(!restart.observe(Some(2_000), 0));
-        assert!(restart.observe(Some(2_500), 1));
-        assert!(!restart.observe(Some(3_000), 2));
+        assert!(!restart.observe(Some(10_000_000), 900, 0));
+        assert!(!restart.observe(Some(2_000), 0, 0));
+        assert!(restart.observe(Some(2_500), 1, 0));
+        assert!(!restart.observe(Some(3_000), 2, 0));
     }
 
     #[test]
     fn a_reordered_message_makes_no_restart() {
         let mut restart = Restart::default();
         for (uptime, sequence) in [(100_000, 5), (39_000, 1), (101_000, 6), (39_500, 2)] {
-            assert!(!restart.observe(Some(uptime), sequence));
+            assert!(!restart.observe(Some(uptime), sequence, 0));
         }
     }
 
@@ -107,16 +124,33 @@ mod tests {
     fn the_wrap_of_the_uptime_makes_no_restart() {
         let mut restart = Restart::default();
         for (uptime, sequence) in [(u32::MAX - 5_000, 1), (1_000, 2), (2_000, 3)] {
-            assert!(!restart.observe(Some(uptime), sequence));
+            assert!(!restart.observe(Some(uptime), sequence, 0));
+        }
+    }
+
+    /// An uptime that falls by more than 24.8 days looks like one that rises.
+    #[test]
+    fn a_restart_after_a_month_is_a_restart() {
+        let month = 30 * 86_400_000;
+        let mut restart = Restart::default();
+        assert!(!restart.observe(Some(month), 900_000, 1_000));
+        assert!(!restart.observe(Some(2_000), 0, 181_000));
+        assert!(restart.observe(Some(2_500), 1, 181_500));
+        // Silent until its uptime wrapped, which is 19.7 days later.
+        let mut restart = Restart::default();
+        assert!(!restart.observe(Some(month), 0, 1_000));
+        let later_ms = (1_u64 << 32) - u64::from(month) + 1_000;
+        for sequence in [1, 2, 3] {
+            assert!(!restart.observe(Some(2_000), sequence, later_ms));
         }
     }
 
     #[test]
     fn a_fallen_uptime_with_a_high_sequence_makes_no_restart() {
         let mut restart = Restart::default();
-        assert!(!restart.observe(Some(10_000_000), 70_000));
+        assert!(!restart.observe(Some(10_000_000), 70_000, 0));
         for sequence in 70_001..70_010 {
-            assert!(!restart.observe(Some(1_000), sequence));
+            assert!(!restart.observe(Some(1_000), sequence, 0));
         }
     }
 

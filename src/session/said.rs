@@ -66,7 +66,11 @@ impl<'a> Said<'a> {
         match id {
             48 | 302 => self.selector = unsigned(octets),
             84 | 335 => self.selector_name = Some(octets),
-            34 | 50 => self.interval = unsigned(octets),
+            // Of several the first that is not 0 counts, as in flow data.
+            34 | 50 => {
+                let set = self.interval.filter(|&interval| interval > 0);
+                self.interval = set.or_else(|| unsigned(octets));
+            }
             305 => self.packet_interval = unsigned(octets),
             306 => self.packet_space = unsigned(octets),
             309 => self.size = unsigned(octets),

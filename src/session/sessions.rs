@@ -279,7 +279,10 @@ impl<P: Plan> Sessions<P> {
         let Some(domain) = self.table.domain_mut(at) else {
             return;
         };
-        if domain.restart.observe(header.sys_uptime, header.sequence) {
+        if domain
+            .restart
+            .observe(header.sys_uptime, header.sequence, arrival.monotonic_ms)
+        {
             domain.tally.restarts += 1;
             domain.clock.restart();
             domain.options.boot_ms = None;
@@ -290,6 +293,7 @@ impl<P: Plan> Sessions<P> {
             self.templates
                 .suspect(context.owner, context.received.now_ms);
         }
+        self.templates.shelf.heard(at);
         domain.clock.begin(&header, arrival);
         domain.tally.last_seen_ms = arrival.monotonic_ms;
         domain.tally.last_seen_unix_ms = arrival.unix_ms;

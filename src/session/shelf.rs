@@ -7,6 +7,8 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use crate::session::Known;
+use crate::session::Limits;
+use crate::session::Transport;
 use crate::session::entry::Entry;
 use crate::session::entry::NONE;
 use crate::session::entry::Owner;
@@ -39,6 +41,8 @@ struct Holding {
 struct Held {
     count: usize,
     variable: usize,
+    /// Messages since the domain has Templates, modulo 2^32.
+    messages: u32,
 }
 
 impl<P> Shelf<P> {
@@ -79,6 +83,36 @@ impl<P> Shelf<P> {
         index(domain)
             .and_then(|domain| self.domains.get(domain))
             .map_or(0, |held| held.count)
+    }
+
+    /// Counts a Message of a domain.
+    pub(crate) fn heard(&mut self, domain: u32) {
+        let held = index(domain).and_then(|domain| self.domains.get_mut(domain));
+        if let Some(held) = held {
+            held.messages = held.messages.wrapping_add(1);
+        }
+    }
+
+    /// Messages of a domain so far.
+    pub(crate) fn messages(&self, domain: u32) -> u32 {
+        let held = index(domain).and_then(|domain| self.domains.get(domain));
+        held.map_or(0, |held| held.messages)
+    }
+
+    /// Whether a definition is too old to be used, by time or by Messages.
+    pub(crate) fn is_due(
+        &self,
+        entry: &Entry<P>,
+        now_ms: u64,
+        transport: Transport,
+        limits: &Limits,
+    ) -> bool {
+        let too_many = |max| {
+            let heard = self.messages(entry.owner.domain);
+            transport == Transport::Datagrams && heard.wrapping_sub(entry.heard) > max
+        };
+        entry.is_due(now_ms, transport, limits)
+            || limits.template_messages_max.is_some_and(too_many)
     }
 
     /// Templates that can be used, in all sessions.
@@ -148,8 +182,9 @@ impl<P> Shelf<P> {
     }
 
     /// Adds a Template; its owner must have none of this id.
-    pub(crate) fn place(&mut self, entry: Entry<P>) -> Option<u32> {
+    pub(crate) fn place(&mut self, mut entry: Entry<P>) -> Option<u32> {
         let owner = entry.owner;
+        entry.heard = self.messages(owner.domain);
         let (id, bytes) = (entry.known.template.id, entry.bytes);
         let is_variable = matches!(entry.known.template.layout, Layout::Variable(_));
         let slot = self.slots.insert(entry)?;

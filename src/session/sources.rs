@@ -6,13 +6,17 @@ use std::net::IpAddr;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
+use crate::session::Limits;
 use crate::session::SourceId;
+use crate::session::limits::TokenBucket;
 
 /// One exporter and Observation Domain, whatever ports and versions it uses.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub(crate) exporter: IpAddr,
     pub(crate) domain: u32,
+    /// Records it may still send (P-822).
+    records: TokenBucket,
     /// Domains of sessions that are this source.
     pub(crate) members: Vec<u32>,
     /// When the last member went.
@@ -42,6 +46,18 @@ impl Sources {
     /// What an id stands for; also for some time after its last session went.
     pub(crate) fn get(&self, id: SourceId) -> Option<&Source> {
         self.slots.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// How many of `wanted` records of flows a source may send now. P-822.
+    pub(crate) fn grant(&mut self, id: SourceId, wanted: u32, now_ms: u64, limits: &Limits) -> u32 {
+        let Some(rate) = limits.records_per_second_max else {
+            return wanted;
+        };
+        let slot = usize::try_from(id.0).ok();
+        let source = slot.and_then(|slot| self.slots.get_mut(slot));
+        source.map_or(0, |source| {
+            source.records.take_up_to(wanted, now_ms, rate, rate)
+        })
     }
 
     /// Joins a domain to its source, a new one while there are fewer than `max`.
@@ -88,6 +104,7 @@ impl Sources {
         let source = Source {
             exporter,
             domain,
+            records: TokenBucket::new(),
             members: Vec::new(),
             released_ms: 0,
             is_queued: false,

@@ -88,6 +88,8 @@ pub struct Stats {
     pub options_records: u64,
     /// Records not given to it: the datagram held too many (P-822).
     pub records_capped: u64,
+    /// Records not given to it: their source sent too many a second (P-822).
+    pub records_throttled: u64,
     /// Records not given to it: their source has no id yet.
     pub records_unsourced: u64,
     /// What became of Templates.

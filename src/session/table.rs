@@ -86,6 +86,7 @@ impl Domain {
 pub(crate) struct DomainTally {
     pub(crate) messages: u64,
     pub(crate) records: u64,
+    pub(crate) records_throttled: u64,
     pub(crate) missing_sets: u64,
     pub(crate) restarts: u64,
     /// Monotonic ms.

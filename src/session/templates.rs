@@ -131,7 +131,9 @@ impl<P: Plan> Templates<P> {
             return Lookup::Unknown;
         };
         match entry.state {
-            State::Live if entry.is_due(at.now_ms, at.transport, limits) => Lookup::Expired,
+            State::Live if self.shelf.is_due(entry, at.now_ms, at.transport, limits) => {
+                Lookup::Expired
+            }
             State::Live => Lookup::Found(slot),
             State::Expired => Lookup::Expired,
             State::Gone => Lookup::Gone,
@@ -192,7 +194,7 @@ impl<P: Plan> Templates<P> {
                 continue;
             };
             if entry.state == State::Live {
-                if entry.is_due(now_ms, transport, limits) {
+                if self.shelf.is_due(entry, now_ms, transport, limits) {
                     self.shelf.set(slot, State::Expired);
                     self.stats.expired += 1;
                 }
@@ -205,10 +207,14 @@ impl<P: Plan> Templates<P> {
     /// The same definition again. P-406, P-410.
     fn refresh(&mut self, slot: u32, terms: &Terms<'_, P::Settings>) -> Defined {
         let (at, limits) = (terms.at, terms.limits);
+        let known = self.shelf.entry(slot);
+        let is_due =
+            known.is_some_and(|known| self.shelf.is_due(known, at.now_ms, at.transport, limits));
+        let heard = known.map_or(0, |known| self.shelf.messages(known.owner.domain));
         let Some(entry) = self.shelf.entry_mut(slot) else {
             return Defined::Refused;
         };
-        let is_due = entry.is_due(at.now_ms, at.transport, limits);
+        entry.heard = heard;
         if !entry.is_imported {
             let interval = at.now_ms.saturating_sub(entry.received_ms);
             entry.slowest_ms = entry.slowest_ms.max(interval);

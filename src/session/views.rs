@@ -1,6 +1,7 @@
 //! What can be shown of sessions: plain values, for `/api/v1/exporters` and
 //! `/api/v1/templates`.
 
+use crate::element::ElementId;
 use crate::session::ElementTypes;
 use crate::session::Options;
 use crate::session::Peer;
@@ -37,6 +38,8 @@ pub struct ExporterView {
     pub messages: u64,
     /// Records given to the consumer.
     pub records: u64,
+    /// Records dropped because its source sent too many a second (P-822).
+    pub records_throttled: u64,
     /// Data Sets without a Template, those replayed later too.
     pub missing_sets: u64,
     /// Templates held.
@@ -55,6 +58,8 @@ pub struct ExporterView {
     pub active_secs: Option<u32>,
     /// 37: its inactive timeout, seconds.
     pub inactive_secs: Option<u32>,
+    /// What it says its processes counted, by element: 40…42, 163…168 (P-220).
+    pub statistics: Vec<(ElementId, u64)>,
     /// Milliseconds its clock is ahead of ours.
     pub clock_offset_ms: i64,
 }
@@ -177,6 +182,7 @@ impl<P: Plan> Sessions<P> {
             last_seen_unix_ms: domain.tally.last_seen_unix_ms,
             messages: domain.tally.messages,
             records: domain.tally.records,
+            records_throttled: domain.tally.records_throttled,
             missing_sets: domain.tally.missing_sets,
             templates: self.templates.shelf.count(domain.owner.domain),
             sequence: domain.sequence.counts(),
@@ -186,13 +192,15 @@ impl<P: Plan> Sessions<P> {
             sampling: domain.samplers.system(),
             active_secs: domain.options.active_secs,
             inactive_secs: domain.options.inactive_secs,
+            statistics: domain.options.statistics().collect(),
             clock_offset_ms: domain.tally.clock_offset_ms,
         }
     }
 
     fn template_view(&self, entry: &Entry<P>, domain: &Domain, now_ms: u64) -> TemplateView {
         let template = &entry.known.template;
-        let is_due = entry.is_due(now_ms, self.transport, &self.limits);
+        let shelf = &self.templates.shelf;
+        let is_due = shelf.is_due(entry, now_ms, self.transport, &self.limits);
         TemplateView {
             peer: domain.peer,
             version: domain.version,

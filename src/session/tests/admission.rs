@@ -9,6 +9,7 @@ use crate::session::SetOutcome;
 use crate::session::Trust;
 use crate::session::testing::Bench;
 use crate::session::testing::ipfix;
+use crate::session::testing::options_template;
 use crate::session::testing::peer;
 use crate::session::testing::set;
 use crate::session::testing::template;
@@ -320,6 +321,64 @@ fn a_datagram_of_tiny_records_is_capped() {
     assert_eq!(bench.recorder.records(300), 16_384);
     assert_eq!(bench.recorder.seen[0].body.len(), 16_384);
     assert_eq!(bench.sessions.stats().records_capped, 60_000 - 16_384);
+}
+
+/// P-822: records beyond the rate are counted, of whom they are.
+#[test]
+fn a_source_may_send_only_so_many_records_a_second() {
+    let limits = Limits {
+        records_per_second_max: Some(100),
+        ..Limits::default()
+    };
+    let mut bench = Bench::new(limits, ScopeMode::Fallback);
+    let define = set(2, &template(300, &[(4, 1)]));
+    let teach = set(3, &options_template(400, 1, &[(149, 4)]));
+    let mut sequence = 0;
+    let mut send = |bench: &mut Bench, domain, count: usize| {
+        sequence += 1;
+        let message = ipfix(
+            domain,
+            sequence,
+            &[define.clone(), set(300, &vec![6; count])],
+        );
+        bench.recorder.seen.clear();
+        assert_eq!(bench.send(&message), Outcome::Decoded);
+        bench.recorder.records(300)
+    };
+    assert_eq!(send(&mut bench, 1, 70), 70);
+    assert_eq!(send(&mut bench, 1, 80), 30);
+    // Another domain has a rate of its own, and options are no flows.
+    assert_eq!(send(&mut bench, 2, 101), 100);
+    bench.send(&ipfix(1, 9, &[teach, set(400, &[1; 8])]));
+    assert_eq!(bench.recorder.records(400), 2);
+    bench.now_ms += 250;
+    assert_eq!(send(&mut bench, 1, 80), 25);
+    let throttled = |bench: &Bench, domain| {
+        let mut views = bench.sessions.exporters();
+        let view = views.find(|view| view.domain == domain);
+        view.map(|view| (view.records, view.records_throttled))
+    };
+    assert_eq!(throttled(&bench, 1), Some((127, 105)));
+    assert_eq!(throttled(&bench, 2), Some((100, 1)));
+    let stats = bench.sessions.stats();
+    assert_eq!((stats.records, stats.records_throttled), (227, 106));
+    assert_eq!(stats.records_capped, 0);
+}
+
+/// P-822: one rate for all an exporter's ports and versions.
+#[test]
+fn records_of_v5_count_against_the_rate() {
+    let limits = Limits {
+        records_per_second_max: Some(40),
+        ..Limits::default()
+    };
+    let mut bench = Bench::new(limits, ScopeMode::Fallback);
+    bench.send(&v5(1, 0, 30, 0));
+    bench.send_from(peer(1, 4000), &v5(1, 0, 30, 0));
+    let records: Vec<u32> = bench.recorder.seen.iter().map(|set| set.records).collect();
+    assert_eq!(records, [30, 10]);
+    assert_eq!(bench.recorder.seen[1].body.len(), 10 * 48);
+    assert_eq!(bench.sessions.stats().records_throttled, 20);
 }
 
 /// P-006, P-025: RFC 3954 knows no "discard the whole".

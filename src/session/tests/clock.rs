@@ -260,6 +260,25 @@ fn seconds_and_ntp_resolve_to_the_era_of_arrival() {
     assert_eq!(in_2023.ntp_ms(3_908_988_800, 0), NOW_MS);
 }
 
+/// P-202: senders cut off what does not fit, and leave anything in the bits
+/// that microseconds do not have.
+#[test]
+fn whole_milliseconds_survive_ntp() {
+    let clock = clock(NOW_MS, NOW_MS, None);
+    let seconds = 3_908_988_800;
+    for ms in 0..1_000_u64 {
+        let fraction = u32::try_from((ms << 32) / 1_000).unwrap();
+        for undefined in [0, 0x400, 0x7ff] {
+            let fraction = fraction & !0x7ff | undefined;
+            assert_eq!(clock.ntp_ms(seconds, fraction), NOW_MS + ms);
+        }
+        assert_eq!(clock.ntp_ms(seconds, fraction), NOW_MS + ms);
+    }
+    // What is less than a millisecond is not rounded up.
+    let almost = u32::try_from((999_u64 << 32) / 1_000_000).unwrap();
+    assert_eq!(clock.ntp_ms(seconds, almost), NOW_MS);
+}
+
 /// Boots and nows around every boundary that 32 bits have.
 fn moment() -> impl Strategy<Value = u64> {
     let boundaries = [

@@ -79,6 +79,23 @@ fn a_selector_is_found_whatever_its_width() {
     assert_eq!(bench.recorder.seen[1].sampling, one_in(1000));
 }
 
+/// P-211, P-212: 34 and 50 in one record, and one of them 0.
+#[test]
+fn of_two_intervals_the_one_that_is_not_zero_counts() {
+    for (intervals, expected) in [([100, 0], 100), ([0, 100], 100), ([7, 9], 7)] {
+        let mut bench = Bench::default();
+        let [one, two] = intervals;
+        let record = [0, 0, 0, 1, 0, 0, 0, one, 0, 0, 0, two];
+        teach(&mut bench, &[(149, 4), (34, 4), (50, 4)], &record);
+        let view = bench.sessions.exporters().next().unwrap();
+        assert_eq!(view.sampling.map(|rate| rate.out_of), Some(expected));
+        assert_eq!(bench.sessions.stats().rates_rejected, 0);
+    }
+    let mut bench = Bench::default();
+    teach(&mut bench, &[(149, 4), (34, 4), (50, 4)], &[0; 12]);
+    assert_eq!(bench.sessions.stats().rates_rejected, 1);
+}
+
 /// FX fortios_521: the scope has 2 octets, what follows is 40, 41, 42, 36, 37, 34, 35.
 #[test]
 fn v9_options_fields_start_after_the_scope_fields() {
@@ -111,6 +128,9 @@ fn v9_options_fields_start_after_the_scope_fields() {
     let view = bench.sessions.exporters().next().unwrap();
     assert_eq!(view.sampling, Some(SamplingRate::UNSAMPLED));
     assert_eq!(view.active_secs, Some(1800));
+    let statistics = [(40, 6_871_319_015), (41, 2), (42, 3)];
+    let statistics = statistics.map(|(id, value)| (ElementId::iana(id), value));
+    assert_eq!(view.statistics, statistics);
 }
 
 /// FX juniper_mx240: 160 of 2010, 130 set and 131 all zero.

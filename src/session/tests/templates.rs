@@ -160,6 +160,35 @@ fn a_template_is_used_for_its_lifetime_and_no_longer() {
 }
 
 /// P-410: H3C allows a refresh of 60 hours.
+/// P-411: RFC 6728's templateLifePacket, which is off unless it is set.
+#[test]
+fn a_template_may_live_for_a_number_of_messages() {
+    let limits = Limits {
+        template_messages_max: Some(3),
+        ..Limits::default()
+    };
+    for (limits, transport, last) in [
+        (limits, Transport::Datagrams, SetOutcome::NoTemplate),
+        (limits, Transport::Stream, SetOutcome::Ok(2)),
+        (Limits::default(), Transport::Datagrams, SetOutcome::Ok(2)),
+    ] {
+        let mut bench = Bench::new(limits, ScopeMode::Fallback);
+        bench.sessions = bench.sessions.over(transport);
+        bench.send(&ipfix(1, 0, &[define(300, 1), define(301, 1)]));
+        for _ in 0..2 {
+            assert_eq!(data(&mut bench, 300), SetOutcome::Ok(2));
+        }
+        // Other domains' Messages do not count, and a refresh begins anew.
+        bench.send(&ipfix(2, 0, &[define(300, 1)]));
+        bench.send(&ipfix(1, 1, &[define(301, 1)]));
+        assert_eq!(data(&mut bench, 300), last);
+        for _ in 0..2 {
+            assert_eq!(data(&mut bench, 301), SetOutcome::Ok(2));
+        }
+        assert_eq!(data(&mut bench, 301), last);
+    }
+}
+
 #[test]
 fn a_slow_refresh_makes_a_long_life() {
     let mut bench = Bench::default();
