@@ -23,7 +23,7 @@ use std::path::Path;
 use toml::de::DeTable;
 
 pub use cache::Cache;
-pub use exporters::{Exporters, Limits, Sampling, SamplingUse, TemplateScope};
+pub use exporters::{Exporters, Sampling, SamplingUse, TemplateScope};
 pub use http::Http;
 pub use listen::{Listen, Steering};
 pub use log::{Format, Level, Log};

@@ -14,6 +14,7 @@ use crate::flowlog::NetflowVersion;
 use crate::flowlog::Problem;
 use crate::flowlog::Timers;
 use crate::flowlog::Unclaimed;
+use crate::session;
 
 /// The file a newcomer starts with.
 const EXAMPLE: &str = include_str!("../../config/flowlogd.toml");
@@ -235,6 +236,7 @@ const RANGES: &[(&str, &str, u64, u64)] = &[
     ("listen", "receive-buffer-bytes", 65_536, 1 << 30),
     ("listen", "lanes", 0, 8),
     ("exporters", "template-lifetime-s", 60, 691_200),
+    ("exporters", "template-lifetime-messages", 0, 1_000_000_000),
     ("exporters", "max-sampling", 1, 4_294_967_295),
     ("exporters", "max-export-skew-s", 1, 31_536_000),
     ("exporters", "max-flow-age-s", 60, 2_147_483),
@@ -256,6 +258,7 @@ const RANGES: &[(&str, &str, u64, u64)] = &[
     ("exporters.limits", "max-orphan-bytes", 0, 64 << 30),
     ("exporters.limits", "max-orphan-age-s", 1, 3600),
     ("exporters.limits", "max-option-entries", 1, 16_000_000),
+    ("exporters.limits", "max-records-per-second", 0, 100_000_000),
     ("cache", "max-flows", 1000, 1 << 30),
     ("cache", "linger-ms", 0, 60_000),
     ("cache", "exporter-share-percent", 1, 100),
@@ -444,6 +447,34 @@ fn limits_that_contradict_each_other_are_refused() {
             "default-flow-log.name: `action` is \"ignore\", so no flow log is taken",
         ]
     );
+}
+
+#[test]
+fn what_is_believed_of_exporters_stands_in_their_sessions_limits() {
+    let text = "
+        [exporters]
+        template-lifetime-s = 60
+        template-lifetime-messages = 7
+        max-export-skew-s = 5
+        max-flow-age-s = 90
+        [exporters.limits]
+        max-orphan-age-s = 3
+        max-records-per-second = 1000
+    ";
+    let expected = session::Limits {
+        template_lifetime_ms: 60_000,
+        template_messages_max: Some(7),
+        clock: session::ClockLimits {
+            export_skew_max_ms: 5_000,
+            flow_age_max_ms: 90_000,
+        },
+        orphan_age_max_ms: Some(3_000),
+        records_per_second_max: Some(1_000),
+        ..session::Limits::default()
+    };
+    assert_eq!(parse(text).exporters.limits, expected);
+    let patient = parse("exporters.template-lifetime-s = 691200").exporters;
+    assert_eq!(patient.limits.session_idle_ms, 1_382_400_000);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::DeTable;
@@ -153,4 +154,9 @@ impl<'r, 'i> Value<'r, 'i> {
         self.refuse(format!("must be {wanted}, not of type {is}"), "");
         None
     }
+}
+
+/// A period in milliseconds.
+pub(super) fn ms(period: Duration) -> u64 {
+    u64::try_from(period.as_millis()).unwrap_or(u64::MAX)
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crate::cache;
 use crate::config::Config;
-use crate::config::Limits;
 use crate::config::TemplateScope;
 use crate::flow::PlanSettings;
 use crate::flowlog::Definition;
@@ -16,44 +15,14 @@ use crate::session;
 
 /// What one of several lanes may keep of exporters.
 pub(super) fn sessions(config: &Config, lanes: usize) -> session::Limits {
-    let Limits {
-        sessions_max,
-        probation_max,
-        sessions_per_second,
-        sources_max,
-        domains_max,
-        domains_per_session_max,
-        templates_per_domain_max,
-        session_definition_bytes_max,
-        definition_bytes_max,
-        fields_per_template_max,
-        session_orphan_bytes_max,
-        orphan_bytes_max,
-        orphan_age_max,
-        option_entries_max,
-    } = config.exporters.limits;
+    let limits = config.exporters.limits;
     session::Limits {
         // One lane may get nearly all exporters: only octets are divided.
-        sessions_max,
-        probation_max: share(probation_max, lanes),
-        sessions_per_second,
-        sources_max,
-        domains_max: share(domains_max, lanes),
-        domains_per_session_max,
-        templates_per_domain_max,
-        session_definition_bytes_max,
-        definition_bytes_max: share(definition_bytes_max, lanes),
-        fields_per_template_max,
-        session_orphan_bytes_max,
-        orphan_bytes_max: share(orphan_bytes_max, lanes),
-        orphan_age_max_ms: Some(milliseconds(orphan_age_max)),
-        option_entries_max,
-        template_lifetime_ms: milliseconds(config.exporters.template_lifetime),
-        clock: session::ClockLimits {
-            export_skew_max_ms: milliseconds(config.exporters.export_skew_max),
-            flow_age_max_ms: milliseconds(config.exporters.flow_age_max),
-        },
-        ..session::Limits::default()
+        probation_max: share(limits.probation_max, lanes),
+        domains_max: share(limits.domains_max, lanes),
+        definition_bytes_max: share(limits.definition_bytes_max, lanes),
+        orphan_bytes_max: share(limits.orphan_bytes_max, lanes),
+        ..limits
     }
 }
 
