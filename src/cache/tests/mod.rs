@@ -3,6 +3,7 @@
 mod model;
 mod properties;
 mod rules;
+mod shares;
 mod traces;
 
 use super::*;
