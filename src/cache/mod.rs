@@ -51,6 +51,7 @@ use settings::Route;
 use slab::Slab;
 use sources::Sources;
 use wheel::Wheel;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::flow::Amount;
 use crate::flow::Detail;
@@ -94,7 +95,10 @@ pub struct Cache {
 }
 
 /// What the cache did since it was made; every term only grows.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(
+    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
+)]
+#[repr(C)]
 pub struct Stats {
     /// Flows begun.
     pub created: u64,

@@ -1,6 +1,7 @@
 //! Totals: counters that are never summed, only compared. P-640…P-643.
 
 use hashbrown::HashTable;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::flow::Amount;
 use crate::flow::FlowRecord;
@@ -185,7 +186,10 @@ fn subtract(record: &mut FlowRecord, last: Option<Odometer>, reading: Reading) {
 }
 
 /// What totals amounted to.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(
+    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
+)]
+#[repr(C)]
 pub struct OdometerStats {
     /// Records that counted from 0 again.
     pub restarts: u64,
