@@ -1,6 +1,9 @@
 //! What can be shown of sessions: plain values, for `/api/v1/exporters` and
 //! `/api/v1/templates`.
 
+use std::net::IpAddr;
+use std::ops::Range;
+
 use crate::element::ElementId;
 use crate::session::ElementTypes;
 use crate::session::Options;
@@ -130,6 +133,39 @@ impl<P: Plan> Sessions<P> {
         })
     }
 
+    /// Some of the Templates held, of one exporter or of all, and how many
+    /// those are in all.
+    ///
+    /// `part` counts in the order of the table, which stays as long as no
+    /// Template comes or goes.
+    pub fn templates_part(
+        &self,
+        now_ms: u64,
+        exporter: Option<IpAddr>,
+        part: Range<usize>,
+    ) -> (usize, Vec<TemplateView>) {
+        let mut count = 0;
+        let mut views = Vec::new();
+        for entry in self.templates.shelf.entries() {
+            let Some(domain) = self.table.domain(entry.owner.domain) else {
+                continue;
+            };
+            if exporter.is_some_and(|exporter| exporter != domain.peer.exporter) {
+                continue;
+            }
+            if part.contains(&count) {
+                views.push(self.template_view(entry, domain, now_ms));
+            }
+            count += 1;
+        }
+        (count, views)
+    }
+
+    /// Octets of data that waits for its Template (P-414).
+    pub fn orphan_bytes(&self) -> usize {
+        self.orphan_bytes.0
+    }
+
     /// Sessions past probation, and on it.
     pub fn sessions(&self) -> (usize, usize) {
         self.table.standing()
@@ -155,7 +191,7 @@ impl<P: Plan> Sessions<P> {
     }
 
     /// Changes what the operator says of sampling, for all or for one exporter.
-    pub fn set_sampling(&mut self, policy: impl Fn(std::net::IpAddr) -> SamplingPolicy) {
+    pub fn set_sampling(&mut self, policy: impl Fn(IpAddr) -> SamplingPolicy) {
         for at in 0..self.table.domain_slots() {
             if let Some(domain) = self.table.domain_mut(at) {
                 domain.samplers.set_policy(policy(domain.peer.exporter));
