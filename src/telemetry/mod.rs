@@ -4,11 +4,13 @@
 //! before anything that logs or counts. What an exporter sent enters a log
 //! only through [`escape`], and what repeats only through a [`RateLimit`].
 
+mod family;
 mod limit;
 mod logging;
 mod metrics;
 mod process;
 
+pub use family::{Family, Kind, Text};
 pub use limit::RateLimit;
 pub use logging::Format;
 pub use logging::LogError;

@@ -5,8 +5,6 @@
 //! that `ProcSubset=pid` of systemd hides nothing; what cannot be read is left
 //! out.
 
-use std::fmt::Display;
-use std::fmt::Write as _;
 use std::fs;
 
 use nix::sys::resource::Resource;
@@ -15,74 +13,35 @@ use nix::sys::resource::getrlimit;
 use nix::sys::resource::getrusage;
 use nix::sys::time::TimeValLike as _;
 
+use super::family::Family;
+use super::family::Kind;
+use super::family::Text;
+
 /// The `process_*` metrics in Prometheus' text form.
 pub(super) fn render(started_unix_ms: u64) -> String {
-    let mut text = String::new();
+    let mut text = Text::default();
     if let Some(seconds) = cpu_seconds() {
-        let help = "Processor time used, user and system.";
-        add(
-            &mut text,
-            "process_cpu_seconds_total",
-            "counter",
-            help,
-            seconds,
-        );
+        text.single(&CPU, seconds);
     }
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    for (name, key, help, unit) in [
-        (
-            "process_resident_memory_bytes",
-            "VmRSS:",
-            "Memory in use.",
-            1_024,
-        ),
-        (
-            "process_virtual_memory_bytes",
-            "VmSize:",
-            "Address space in use.",
-            1_024,
-        ),
-        (
-            "process_threads",
-            "Threads:",
-            "Operating system threads.",
-            1,
-        ),
+    for (family, key, unit) in [
+        (&RESIDENT, "VmRSS:", 1_024),
+        (&VIRTUAL, "VmSize:", 1_024),
+        (&THREADS, "Threads:", 1),
     ] {
         if let Some(value) = field(&status, key) {
-            add(&mut text, name, "gauge", help, value * unit);
+            text.single(family, value * unit);
         }
     }
     if let Ok(files) = fs::read_dir("/proc/self/fd") {
         // The one that reads the directory is not ours for long.
-        let count = files.count().saturating_sub(1);
-        add(
-            &mut text,
-            "process_open_fds",
-            "gauge",
-            "Open file descriptors.",
-            count,
-        );
+        text.single(&OPEN_FILES, files.count().saturating_sub(1));
     }
     if let Ok((soft, _)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        add(
-            &mut text,
-            "process_max_fds",
-            "gauge",
-            "File descriptors allowed.",
-            soft,
-        );
+        text.single(&FILES_MAX, soft);
     }
-    let started = seconds(started_unix_ms);
-    let help = "When the process started, in seconds since 1970.";
-    add(
-        &mut text,
-        "process_start_time_seconds",
-        "gauge",
-        help,
-        started,
-    );
-    text
+    text.single(&STARTED, seconds(started_unix_ms));
+    text.into_string()
 }
 
 /// Time this process ran on a processor.
@@ -102,12 +61,32 @@ fn field(status: &str, key: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-fn add(text: &mut String, name: &str, kind: &str, help: &str, value: impl Display) {
-    // Writing to a `String` does not fail.
-    let _ = writeln!(
-        text,
-        "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}"
-    );
+/// All of them, as far as the kernel tells.
+pub(super) const FAMILIES: [Family; 7] = [
+    CPU, RESIDENT, VIRTUAL, THREADS, OPEN_FILES, FILES_MAX, STARTED,
+];
+
+const CPU: Family = Family::new(
+    Kind::Counter,
+    "process_cpu_seconds_total",
+    None,
+    "Processor time used, user and system, in seconds.",
+);
+const RESIDENT: Family = gauge("process_resident_memory_bytes", "Memory in use, in octets.");
+const VIRTUAL: Family = gauge(
+    "process_virtual_memory_bytes",
+    "Address space in use, in octets.",
+);
+const THREADS: Family = gauge("process_threads", "Operating system threads.");
+const OPEN_FILES: Family = gauge("process_open_fds", "Open file descriptors.");
+const FILES_MAX: Family = gauge("process_max_fds", "File descriptors allowed.");
+const STARTED: Family = gauge(
+    "process_start_time_seconds",
+    "When the process started, in seconds since 1970.",
+);
+
+const fn gauge(name: &'static str, help: &'static str) -> Family {
+    Family::new(Kind::Gauge, name, None, help)
 }
 
 #[cfg(test)]
