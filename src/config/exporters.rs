@@ -16,6 +16,8 @@ pub struct Exporters {
     pub persist_templates: bool,
     /// Largest sampling factor believed (P-811).
     pub sampling_max: u32,
+    /// How long an exporter may send nothing before it counts as silent.
+    pub silent_after: Duration,
     /// Sampling that the operator knows better, prefixes unique (P-213).
     pub sampling: Vec<Sampling>,
     /// How much is kept and for how long, of all lanes together.
@@ -61,6 +63,7 @@ impl Default for Exporters {
             template_scope: TemplateScope::default(),
             persist_templates: PERSIST_TEMPLATES,
             sampling_max: SAMPLING_MAX,
+            silent_after: SILENT_AFTER,
             sampling: Vec::new(),
             limits: Limits::default(),
         }
@@ -81,6 +84,9 @@ impl Exporters {
                 .boolean("persist-templates")
                 .unwrap_or(default.persist_templates),
             sampling_max,
+            silent_after: table
+                .seconds("silent-after-s", 1..=86_400)
+                .unwrap_or(default.silent_after),
             sampling: samplings(table, sampling_max),
             limits: table.section("limits", limits),
         };
@@ -217,3 +223,5 @@ const GIB: u64 = 1 << 30;
 const PERSIST_TEMPLATES: bool = true;
 /// One options record must not multiply all traffic (P-811).
 const SAMPLING_MAX: u32 = 1_000_000;
+/// Twice the longest active timer that is usual.
+const SILENT_AFTER: Duration = Duration::from_secs(600);

@@ -15,6 +15,8 @@ pub struct Http {
     pub body_bytes_max: usize,
     /// Time a request may take.
     pub timeout: Duration,
+    /// Exporters with metrics of their own; the others share one label.
+    pub exporter_labels_max: usize,
 }
 
 impl Default for Http {
@@ -23,6 +25,7 @@ impl Default for Http {
             address: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), PORT),
             body_bytes_max: BODY_BYTES_MAX,
             timeout: TIMEOUT,
+            exporter_labels_max: EXPORTER_LABELS_MAX,
         }
     }
 }
@@ -40,6 +43,9 @@ impl Http {
             timeout: table
                 .seconds("timeout-s", 2..=7200)
                 .unwrap_or(default.timeout),
+            exporter_labels_max: table
+                .integer("max-exporter-labels", 0..=10_000)
+                .unwrap_or(default.exporter_labels_max),
         };
         if !http.address.ip().to_canonical().is_loopback() {
             let what = format!("others on the network can reach {}", http.address);
@@ -66,5 +72,7 @@ impl Http {
 const PORT: u16 = 9994;
 /// Far more than any query text.
 const BODY_BYTES_MAX: usize = 1 << 20;
+/// Five series each: with all others below 2 000, which no Prometheus minds.
+const EXPORTER_LABELS_MAX: usize = 256;
 /// Twice a query's.
 const TIMEOUT: Duration = Duration::from_secs(60);
