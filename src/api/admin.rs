@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use serde_json::json;
 
-use super::{Backend, QueryRequest, Refusal, RefusalCode, View};
+use super::{Backend, Page, QueryRequest, Refusal, RefusalCode, View};
 
 /// Content type of the Prometheus text format.
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -27,14 +27,32 @@ pub fn router(backend: Arc<dyn Backend>) -> Router {
         .route("/readyz", get(ready))
         .route("/version", get(version))
         .route("/metrics", get(metrics))
-        .route("/api/v1/exporters", view(View::Exporters))
-        .route("/api/v1/templates", view(View::Templates))
+        .route("/api/v1/exporters", paged(View::Exporters))
+        .route("/api/v1/templates", paged(View::Templates))
         .route("/api/v1/flow-logs", view(View::FlowLogs))
         .route("/api/v1/stats", view(View::Stats))
         .route("/api/v1/parts", view(View::Parts))
         .route("/api/v1/query", post(query))
         .fallback(|| async { Refusal::new(RefusalCode::NotFound, "no such path") })
         .with_state(backend)
+}
+
+/// A view that comes in pages: `?exporter=`, `?offset=` and `?limit=`.
+fn paged(view: fn(Page) -> View) -> MethodRouter<Arc<dyn Backend>> {
+    type Wanted = Result<Query<Page>, QueryRejection>;
+    get(
+        move |State(backend): State<Arc<dyn Backend>>, page: Wanted| async move {
+            let bad = |why: &str| Refusal::new(RefusalCode::BadRequest, why);
+            let Query(page) = page.map_err(|rejection| bad(&rejection.body_text()))?;
+            if page.limit > Page::LIMIT_MAX {
+                let most = Page::LIMIT_MAX;
+                return Err(bad(&format!(
+                    "limit must be {most} or less; ask page by page"
+                )));
+            }
+            backend.view(view(page)).await.map(Json)
+        },
+    )
 }
 
 async fn ready(State(backend): State<Arc<dyn Backend>>) -> Response {

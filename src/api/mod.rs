@@ -7,6 +7,7 @@ mod guard;
 mod server;
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 
 use serde::{Deserialize, Serialize};
@@ -36,11 +37,38 @@ pub type Answering<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Se
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(missing_docs, reason = "the paths are named alike")]
 pub enum View {
-    Exporters,
-    Templates,
+    Exporters(Page),
+    Templates(Page),
     FlowLogs,
     Stats,
     Parts,
+}
+
+/// Which part of a long view is wanted.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Page {
+    /// Only what this exporter sent.
+    pub exporter: Option<IpAddr>,
+    /// How many of the view's entries come before the page.
+    pub offset: usize,
+    /// Entries wanted, [`Page::LIMIT_MAX`] at most.
+    pub limit: usize,
+}
+
+impl Page {
+    /// Entries of a page, at most: a Template may have thousands of fields.
+    pub const LIMIT_MAX: usize = 1_000;
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self {
+            exporter: None,
+            offset: 0,
+            limit: 100,
+        }
+    }
 }
 
 /// A question in SQL.
@@ -105,4 +133,19 @@ pub enum RefusalCode {
     Busy,
     Timeout,
     Internal,
+}
+
+impl RefusalCode {
+    /// The word used in answers and metrics.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad-request",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not-found",
+            Self::TooMuch => "too-much",
+            Self::Busy => "busy",
+            Self::Timeout => "timeout",
+            Self::Internal => "internal",
+        }
+    }
 }

@@ -1,11 +1,14 @@
 //! Questions about stored flows, with what the answer cannot contain yet.
 
+use std::time::Instant;
+
 use crate::api::Column;
 use crate::api::QueryAnswer;
 use crate::api::QueryRequest;
 use crate::api::Refusal;
 use crate::api::RefusalCode;
 use crate::daemon::clock;
+use crate::daemon::metrics;
 use crate::daemon::service::Service;
 use crate::logstore::Limits;
 use crate::logstore::Query;
@@ -19,6 +22,17 @@ const WAY_MS: u64 = 2_500;
 impl Service {
     /// Answers a question with what the log store has.
     pub(super) async fn answer(&self, request: QueryRequest) -> Result<QueryAnswer, Refusal> {
+        let began = Instant::now();
+        let answer = self.find_out(request).await;
+        let result = match &answer {
+            Ok(_) => "answered",
+            Err(refusal) => refusal.code.label(),
+        };
+        metrics::answered(result, began.elapsed());
+        answer
+    }
+
+    async fn find_out(&self, request: QueryRequest) -> Result<QueryAnswer, Refusal> {
         let limits = self.query_limits();
         let rows_max = request.max_rows.unwrap_or(limits.rows_max);
         let query = Query {

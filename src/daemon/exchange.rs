@@ -5,9 +5,12 @@
 //! whole ledger holds it too.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::daemon::losses::{Losses, Place};
+use crate::daemon::metrics;
 use crate::flow::Amount;
 use crate::flow::FlowBatch;
 use crate::flowlog::RoutingTable;
@@ -49,23 +52,34 @@ pub struct Accounts {
 #[derive(Debug)]
 pub struct Exchange {
     inner: Mutex<Inner>,
+    /// Apart, so that whoever looks at all of them holds up no hand-over.
+    losses: Mutex<Losses>,
     arrived: Condvar,
     bytes_max: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
-    queue: VecDeque<Parcel>,
+    /// With the time each came.
+    queue: VecDeque<(Instant, Parcel)>,
     bytes: usize,
     accounts: Accounts,
     closed: bool,
 }
 
 impl Exchange {
-    /// Holds at most `bytes_max` octets of batches, and always room for one.
-    pub fn new(bytes_max: usize) -> Self {
+    /// Holds at most `bytes_max` octets of batches, and always room for one;
+    /// remembers the losses of `exporters_max` exporters.
+    pub fn new(bytes_max: usize, exporters_max: usize) -> Self {
+        let inner = Inner {
+            queue: VecDeque::new(),
+            bytes: 0,
+            accounts: Accounts::default(),
+            closed: false,
+        };
         Self {
-            inner: Mutex::default(),
+            inner: Mutex::new(inner),
+            losses: Mutex::new(Losses::new(exporters_max)),
             arrived: Condvar::new(),
             bytes_max,
         }
@@ -86,7 +100,7 @@ impl Exchange {
         inner.bytes += bytes;
         inner.accounts.handed += parcel.amount;
         inner.accounts.in_flight += parcel.amount;
-        inner.queue.push_back(parcel);
+        inner.queue.push_back((Instant::now(), parcel));
         publish();
         drop(inner);
         self.arrived.notify_one();
@@ -100,8 +114,10 @@ impl Exchange {
         let deadline = Instant::now() + patience;
         let mut inner = self.lock();
         loop {
-            if let Some(parcel) = inner.queue.pop_front() {
+            if let Some((since, parcel)) = inner.queue.pop_front() {
                 inner.bytes = inner.bytes.saturating_sub(parcel.batch.bytes());
+                drop(inner);
+                metrics::waited(parcel.batch.len(), since.elapsed());
                 return Some(parcel);
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -121,6 +137,16 @@ impl Exchange {
             Outcome::Kept => inner.accounts.kept += amount,
             Outcome::Refused => inner.accounts.refused += amount,
         }
+    }
+
+    /// Books whose rows a batch held that is dropped.
+    pub fn attribute(&self, place: Place, exporters: &[(IpAddr, Amount)]) {
+        self.lock_losses().book(place, exporters);
+    }
+
+    /// Looks at what was dropped, and whose it was.
+    pub fn losses<T>(&self, look: impl FnOnce(&Losses) -> T) -> T {
+        look(&self.lock_losses())
     }
 
     /// Says that no lane will offer again.
@@ -145,6 +171,10 @@ impl Exchange {
     /// Octets of batches that wait.
     pub fn bytes(&self) -> usize {
         self.lock().bytes
+    }
+
+    fn lock_losses(&self) -> MutexGuard<'_, Losses> {
+        self.losses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -71,7 +71,8 @@ impl Way {
     /// Brings the terms that are amounts held up to date.
     pub(super) fn settle(&mut self) {
         self.terms.held = self.cache.held();
-        self.terms.repeated = self.cache.stats().odometers.repeated;
+        self.terms.cache = *self.cache.stats();
+        self.terms.repeated = self.terms.cache.odometers.repeated;
         self.terms.open = self.batch.amount();
         self.terms.live = u64::try_from(self.cache.live()).unwrap_or(u64::MAX);
     }
@@ -143,6 +144,7 @@ impl Consumer<Plan> for Intake {
             way.terms.undirected += u64::from(set.records);
             return;
         }
+        way.terms.read_in_part(known.plan.faults(), set.records);
         for record in known.template.split(set.body) {
             let Ok(record) = record else { return };
             known.plan.decode(scope, record, &mut |flow, detail| {

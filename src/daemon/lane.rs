@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use crate::api::Page;
 use crate::cache::Cache;
 use crate::daemon::cell::Cell;
 use crate::daemon::exchange::{Exchange, Parcel};
 use crate::daemon::intake::{BATCH_ROWS_MAX, Intake, Way};
+use crate::daemon::losses::Place;
 use crate::daemon::sampling::SamplingPolicies;
 use crate::daemon::settings;
 use crate::daemon::sources::Sources;
-use crate::daemon::terms::{TERMS, Terms};
+use crate::daemon::terms::{TERMS, Tables, Terms};
 use crate::flow::FlowBatch;
 use crate::flow::Nsel;
 use crate::flow::NselSettings;
@@ -20,10 +22,9 @@ use crate::session::Arrival;
 use crate::session::ExporterView;
 use crate::session::Peer;
 use crate::session::Sessions;
+use crate::session::Stats;
 use crate::session::TemplateView;
 
-/// Templates shown of one lane: of a flood nobody needs to see all.
-const VIEW_MAX: usize = 1_000;
 /// Longest time a row waits in an open batch.
 const BATCH_AGE_MAX_MS: u64 = 1_000;
 /// How often a lane forgets what is too old: a sweep looks at thousands of
@@ -66,6 +67,15 @@ pub struct Parts {
     pub cell: Arc<Cell<TERMS>>,
 }
 
+/// Who sends to one lane, with the lane's counters of the same moment.
+#[derive(Clone, Debug)]
+pub struct Census {
+    /// Every domain of every session that is known.
+    pub exporters: Vec<ExporterView>,
+    /// What all sessions did, forgotten ones too.
+    pub stats: Stats,
+}
+
 impl Lane {
     /// A lane that has seen nothing.
     pub fn new(parts: Parts) -> Self {
@@ -97,8 +107,7 @@ impl Lane {
     /// Takes one datagram.
     pub fn datagram(&mut self, bytes: &[u8], peer: Peer, arrival: Arrival) {
         let terms = &mut self.intake.way.terms;
-        terms.received += 1;
-        terms.received_octets += u64::try_from(bytes.len()).unwrap_or(0);
+        terms.receive(bytes.len());
         if !self.intake.table.allows(peer.exporter) {
             terms.not_allowed += 1;
             return;
@@ -108,9 +117,11 @@ impl Lane {
             .datagram(bytes, peer, arrival, &mut self.intake);
     }
 
-    /// Notes how many datagrams were longer than the buffer so far.
-    pub fn cut_short(&mut self, datagrams: u64) {
+    /// Notes how many datagrams were longer than the buffer so far, and how
+    /// often receiving failed.
+    pub fn cut_short(&mut self, datagrams: u64, errors: u64) {
         self.intake.way.terms.cut_short = datagrams;
+        self.intake.way.terms.receive_errors = errors;
     }
 
     /// What is due when the sockets are empty or a batch of datagrams is done:
@@ -120,6 +131,7 @@ impl Lane {
             self.swept_ms = now.monotonic_ms;
             self.sessions.tick(now.monotonic_ms);
             self.note_longest_stay();
+            self.note_tables();
         }
         self.intake.way.tick(now.monotonic_ms);
         self.hand_over_if_due(now.monotonic_ms);
@@ -134,6 +146,24 @@ impl Lane {
             .filter(|route| way.cache.route_live(route.id.0) > 0)
             .map(|route| settings::timers(route).timers.active_ms);
         way.terms.longest_stay_ms = stays.max().unwrap_or(0);
+    }
+
+    /// Looks at how full the tables are by now.
+    fn note_tables(&mut self) {
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let (established, probation) = self.sessions.sessions();
+        let (templates, definition_bytes) = self.sessions.templates_held();
+        let Intake { nsel, way, .. } = &mut self.intake;
+        way.terms.nsel_forgotten = nsel.forgotten();
+        way.terms.tables = Tables {
+            established: count(established),
+            probation: count(probation),
+            templates,
+            definition_bytes: count(definition_bytes),
+            orphan_bytes: count(self.sessions.orphan_bytes()),
+            connections: count(nsel.len()),
+            odometers: count(way.cache.odometers()),
+        };
     }
 
     /// Notes what the kernel dropped so far.
@@ -181,16 +211,18 @@ impl Lane {
     }
 
     /// Who sends, and what is known of them.
-    pub fn exporters(&self) -> Vec<ExporterView> {
-        self.sessions.exporters().collect()
+    pub fn census(&self) -> Census {
+        Census {
+            exporters: self.sessions.exporters().collect(),
+            stats: self.sessions.stats(),
+        }
     }
 
-    /// Which Templates are known; at most [`VIEW_MAX`].
-    pub fn templates(&self, now: Arrival) -> Vec<TemplateView> {
+    /// A part of the Templates known, and how many there are.
+    pub fn templates(&self, page: Page, now: Arrival) -> (usize, Vec<TemplateView>) {
+        let part = page.offset..page.offset.saturating_add(page.limit);
         self.sessions
-            .templates(now.monotonic_ms)
-            .take(VIEW_MAX)
-            .collect()
+            .templates_part(now.monotonic_ms, page.exporter, part)
     }
 
     /// The Templates in the form that survives a restart.
@@ -234,6 +266,8 @@ impl Lane {
                 let crowded = self.intake.way.cache.live() > self.live_max;
                 if crowded || parcel.batch.len() >= BATCH_ROWS_HARD_MAX {
                     self.intake.way.terms.dropped += amount;
+                    let exporters = parcel.batch.exporters();
+                    self.exchange.attribute(Place::HandOver, exporters);
                     self.opened_ms = now_ms;
                 } else {
                     self.intake.way.batch = parcel.batch;

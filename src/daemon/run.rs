@@ -9,6 +9,7 @@ use crossbeam_channel::Receiver;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::api;
@@ -19,11 +20,13 @@ use crate::daemon::service::Service;
 use crate::daemon::start::{self, Started};
 use crate::daemon::watch::Watch;
 use crate::daemon::worker::Command;
-use crate::daemon::{memory, metrics};
+use crate::daemon::{clock, memory, metrics};
 use crate::telemetry::Metrics;
 
 /// How often the log says what exporters do wrong.
 const WATCH_EVERY: Duration = Duration::from_secs(20);
+/// How often exporters are looked at for their metrics.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 /// How often Templates are written to disk.
 const REMEMBER_EVERY: Duration = Duration::from_secs(60);
 /// How long lanes have for giving their Templates.
@@ -37,7 +40,8 @@ pub struct Daemon {
     /// Where HTTP is served.
     pub http: std::net::SocketAddr,
     stop_http: watch::Sender<bool>,
-    http_task: tokio::task::JoinHandle<std::io::Result<()>>,
+    http_task: JoinHandle<std::io::Result<()>>,
+    upkeep_task: JoinHandle<()>,
 }
 
 /// Runs the daemon until SIGTERM or SIGINT; SIGHUP reads the configuration again.
@@ -72,6 +76,7 @@ impl Daemon {
         .with_context(|| format!("cannot listen on {} for HTTP", config.http.address))?;
         let http = server.address()?;
         let started = start::start(config, recorder, &state)?;
+        metrics::loaded(clock::unix_ms());
         for address in &started.addresses {
             tracing::info!(%address, "collecting NetFlow and IPFIX");
         }
@@ -82,8 +87,10 @@ impl Daemon {
             // The sender is only gone when the daemon is: the same thing.
             let _told_or_gone = stopped.wait_for(|is_told| *is_told).await;
         }));
+        let upkeep_task = tokio::spawn(keep_up(Arc::clone(&started.service)));
         Ok(Self {
             started,
+            upkeep_task,
             state,
             persists: config.exporters.persist_templates,
             http,
@@ -137,12 +144,12 @@ impl Daemon {
         let redefined = match Config::load(path) {
             Ok(config) => self.service().redefine(&config.definition),
             Err(problems) => {
-                metrics::reloaded(false);
+                metrics::reloaded(false, clock::unix_ms());
                 tracing::error!("the configuration is bad; the old one stays\n{problems}");
                 return;
             }
         };
-        metrics::reloaded(redefined.is_ok());
+        metrics::reloaded(redefined.is_ok(), clock::unix_ms());
         match redefined {
             Ok(()) => tracing::info!("reloaded flow logs, devices and the allow-list"),
             Err(problems) => {
@@ -169,11 +176,16 @@ impl Daemon {
 
     /// Says in the log what exporters do wrong.
     async fn look_at_exporters(&self, watch: &mut Watch) {
-        self.service().recorder().upkeep();
         // A lane too busy to answer is asked again at the next look.
-        if let Ok(lanes) = self.service().ask(Command::Exporters).await {
-            watch.report(&lanes.concat());
+        if let Ok(lanes) = self.service().look_at_exporters().await {
+            let views = lanes.into_iter().flat_map(|lane| lane.exporters);
+            watch.report(&views.collect::<Vec<_>>());
         }
+        let losses = self
+            .service()
+            .exchange()
+            .losses(|losses| watch.compare(losses));
+        Watch::mourn(&losses);
     }
 
     /// A daemon whose lanes have ended must not look alive.
@@ -219,6 +231,7 @@ impl Daemon {
     /// Something was lost on the way.
     pub async fn stop(self) -> Result<()> {
         self.remember().await;
+        self.upkeep_task.abort();
         let service = Arc::clone(self.service());
         let writer = self.started.writer;
         tokio::task::spawn_blocking(move || {
@@ -232,6 +245,18 @@ impl Daemon {
         let _already_ended = self.stop_http.send(true);
         self.http_task.await??;
         Ok(())
+    }
+}
+
+/// Keeps the metrics fresh that are not read at a scrape.
+async fn keep_up(service: Arc<Service>) {
+    let mut every = interval(UPKEEP_EVERY);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        service.recorder().upkeep();
+        // A lane too busy to answer is asked again the next time.
+        let _too_busy = service.look_at_exporters().await.is_err();
     }
 }
 

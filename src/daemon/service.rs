@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arc_swap::ArcSwap;
 
 use crate::daemon::exchange::Exchange;
+use crate::daemon::exporters::Exporters;
 use crate::daemon::ledger::Ledger;
 use crate::daemon::settings;
 use crate::daemon::worker::{Command, Worker};
@@ -41,6 +42,8 @@ pub struct Parts {
     pub query_limits: Limits,
     /// What renders the metrics.
     pub recorder: Metrics,
+    /// The exporters' own metrics.
+    pub exporters: Exporters,
 }
 
 impl Service {
@@ -102,6 +105,16 @@ impl Service {
     /// All accounts.
     pub fn ledger(&self) -> &Ledger {
         &self.parts.ledger
+    }
+
+    /// What is between the lanes and the writer.
+    pub fn exchange(&self) -> &Exchange {
+        &self.parts.exchange
+    }
+
+    /// The exporters' own metrics.
+    pub fn exporters(&self) -> &Exporters {
+        &self.parts.exporters
     }
 
     /// The log store.

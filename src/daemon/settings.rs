@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::cache;
 use crate::config::Config;
 use crate::config::TemplateScope;
+use crate::daemon::exporters;
 use crate::flow::PlanSettings;
 use crate::flowlog::Definition;
 use crate::flowlog::Inactive;
@@ -89,6 +90,14 @@ pub(super) fn log_store(config: &Config, state: &Path) -> logstore::Settings {
         settings.disk_budget = budget;
     }
     settings
+}
+
+/// How much the metrics say of exporters.
+pub(super) fn exporters(config: &Config) -> exporters::Settings {
+    exporters::Settings {
+        named_max: config.http.exporter_labels_max,
+        silent_after: config.exporters.silent_after,
+    }
 }
 
 /// What a question may cost.

@@ -1,5 +1,6 @@
 //! From a configuration to a running daemon.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,16 +16,18 @@ use crate::config::Steering;
 use crate::daemon::cell::Cell;
 use crate::daemon::clock::{self, Monotonic};
 use crate::daemon::exchange::Exchange;
+use crate::daemon::exporters::Exporters;
 use crate::daemon::lane::{self, Lane};
 use crate::daemon::ledger::Ledger;
 use crate::daemon::sampling::SamplingPolicies;
 use crate::daemon::service::{self, Service};
 use crate::daemon::terms::TERMS;
 use crate::daemon::worker::Worker;
-use crate::daemon::{memory, settings, writer};
+use crate::daemon::{memory, metrics, settings, writer};
 use crate::flowlog::RoutingTable;
 use crate::listen;
 use crate::listen::Bound;
+use crate::listen::LaneSockets;
 use crate::logstore::LogStore;
 use crate::session::Sessions;
 use crate::telemetry::Metrics;
@@ -61,7 +64,9 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
     for warning in &bound.warnings {
         tracing::warn!("{warning}");
     }
-    let exchange = Arc::new(Exchange::new(EXCHANGE_BYTES_MAX));
+    say_buffers(&bound);
+    let exporters_max = config.exporters.limits.sources_max;
+    let exchange = Arc::new(Exchange::new(EXCHANGE_BYTES_MAX, exporters_max));
     let writer = writer::start(Arc::clone(&exchange), Arc::clone(&store))?;
     let cells: Vec<_> = bound.lanes.iter().map(|_| Arc::new(Cell::new())).collect();
     let builder = Builder {
@@ -87,6 +92,7 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
         exchange,
         store,
         recorder,
+        exporters: Exporters::new(settings::exporters(config)),
     });
     Ok(Started {
         service: Arc::new(service),
@@ -112,6 +118,18 @@ fn bind(config: &Config) -> Result<Bound> {
         Ok(listen::bind(&settings)?)
     } else {
         Ok(listen::adopt(passed, &settings)?)
+    }
+}
+
+/// Has the metrics say what the kernel granted, the least of each port.
+fn say_buffers(bound: &Bound) {
+    let mut granted = BTreeMap::new();
+    for socket in bound.lanes.iter().flat_map(LaneSockets::stats) {
+        let least = granted.entry(socket.local_port).or_insert(usize::MAX);
+        *least = socket.receive_buffer_bytes.min(*least);
+    }
+    for (port, bytes) in granted {
+        metrics::buffer_granted(port, bytes);
     }
 }
 

@@ -2,26 +2,53 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::api::Page;
 use crate::cache::CacheType;
+use crate::daemon::lane::Census;
 use crate::daemon::ledger::Reading;
+use crate::daemon::losses::{Losses, Lost, Place};
 use crate::flow::Amount;
 use crate::flowlog::Inactive;
 use crate::flowlog::RoutingTable;
 use crate::logstore::LogStore;
 use crate::session::ExporterView;
 use crate::session::TemplateView;
+use crate::session::Trust;
 use crate::wire::Reason;
 use crate::wire::TemplateKind;
 use crate::wire::Version;
 
-/// Who sends, and what is known of them; the latest first.
-pub(super) fn exporters(views: impl Iterator<Item = ExporterView>) -> Value {
-    let mut views: Vec<ExporterView> = views.collect();
-    views.sort_by_key(|view| std::cmp::Reverse(view.last_seen_unix_ms));
-    views.iter().map(exporter).collect()
+/// Who sends, and what is known of them: established ones first, then by
+/// address, so that pages do not change with every datagram.
+pub(super) fn exporters(lanes: Vec<Census>, page: Page, losses: &Losses) -> Value {
+    let views = lanes.into_iter().flat_map(|lane| lane.exporters);
+    let wanted = |view: &ExporterView| {
+        page.exporter
+            .is_none_or(|exporter| exporter == view.peer.exporter)
+    };
+    let mut views: Vec<ExporterView> = views.filter(wanted).collect();
+    views.sort_by_key(|view| {
+        let peer = view.peer;
+        let is_new = view.standing != Trust::Established;
+        (
+            is_new,
+            peer.exporter,
+            view.domain,
+            peer.port,
+            peer.local_port,
+        )
+    });
+    let part = views.iter().skip(page.offset).take(page.limit);
+    let part = part.map(|view| exporter(view, losses.of(view.peer.exporter)));
+    paged("exporters", page, views.len(), part.collect())
 }
 
-fn exporter(view: &ExporterView) -> Value {
+/// A part of a view, and how much there is of it.
+fn paged(name: &str, page: Page, total: usize, part: Value) -> Value {
+    json!({"total": total, "offset": page.offset, name: part})
+}
+
+fn exporter(view: &ExporterView, lost: Lost) -> Value {
     let faults = Reason::LABELS.iter().zip(view.faults);
     let faults: Map<String, Value> = faults
         .filter(|(_, count)| *count > 0)
@@ -60,14 +87,24 @@ fn exporter(view: &ExporterView) -> Value {
         "inactive_s": view.inactive_secs,
         "statistics": statistics,
         "clock_offset_ms": view.clock_offset_ms,
+        "dropped": dropped(lost),
     })
 }
 
-/// Which Templates are known, by exporter, domain and id.
-pub(super) fn templates(views: impl Iterator<Item = TemplateView>) -> Value {
-    let mut views: Vec<TemplateView> = views.collect();
+/// What was dropped of all that an address sent, by place.
+fn dropped(lost: Lost) -> Map<String, Value> {
+    let places = Place::ALL.into_iter();
+    places
+        .filter(|place| lost[*place] != Amount::default())
+        .map(|place| (place.label().to_owned(), amount(lost[place])))
+        .collect()
+}
+
+/// Which Templates are known, each page by exporter, domain and id.
+pub(super) fn templates(total: usize, mut views: Vec<TemplateView>, page: Page) -> Value {
     views.sort_by_key(|view| (view.peer.exporter, view.domain, view.id, view.peer.port));
-    views.iter().map(template).collect()
+    let part = views.iter().map(template);
+    paged("templates", page, total, part.collect())
 }
 
 fn template(view: &TemplateView) -> Value {

@@ -1,8 +1,10 @@
 //! What exporters do wrong, in the log: a few lines a minute, whatever they send.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use crate::daemon::losses::{Losses, Lost, Place};
 use crate::session::ExporterView;
 use crate::wire::Reason;
 
@@ -10,12 +12,17 @@ use crate::wire::Reason;
 const NAMED_MAX: usize = 20;
 
 /// One domain of one exporter's port.
-type Place = (IpAddr, u16, u16, u32);
+type Origin = (IpAddr, u16, u16, u32);
 
 /// What was known of each exporter at the last look.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
-    seen: HashMap<Place, Seen>,
+    seen: HashMap<Origin, Seen>,
+    /// What had been dropped of each exporter at the last look, as many as
+    /// [`Losses`] tells apart.
+    losses: HashMap<IpAddr, Lost>,
+    /// What had been dropped of all.
+    lost: Lost,
 }
 
 /// Counters at the last look.
@@ -50,17 +57,55 @@ impl Watch {
         let mut news = Vec::new();
         for view in views {
             let peer = view.peer;
-            let place = (peer.exporter, peer.port, peer.local_port, view.domain);
-            let before = self.seen.get(&place).copied().unwrap_or_default();
+            let origin = (peer.exporter, peer.port, peer.local_port, view.domain);
+            let before = self.seen.get(&origin).copied().unwrap_or_default();
             let now = Seen {
                 faults: view.faults,
                 lost: view.sequence.lost,
                 restarts: view.restarts,
             };
             news.extend(new_since(view, before, now));
-            seen.insert(place, now);
+            seen.insert(origin, now);
         }
         self.seen = seen;
+        news
+    }
+
+    /// Writes into the log whose records were dropped.
+    pub(super) fn mourn(news: &[(IpAddr, u64, u64)]) {
+        for (exporter, hand_over, log_store) in news.iter().take(NAMED_MAX) {
+            tracing::error!(
+                %exporter,
+                hand_over,
+                log_store,
+                "records were dropped: the log store is too slow or takes none"
+            );
+        }
+        let others = news.len().saturating_sub(NAMED_MAX);
+        if others > 0 {
+            tracing::error!(others, "more exporters' records were dropped");
+        }
+    }
+
+    /// Exporters with losses since the last look, the greatest first, and how
+    /// many records each lost in the hand-over and in the log store.
+    pub(super) fn compare(&mut self, losses: &Losses) -> Vec<(IpAddr, u64, u64)> {
+        // Nothing is lost on most looks, and then there is nothing to compare.
+        if losses.total() == self.lost {
+            return Vec::new();
+        }
+        self.lost = losses.total();
+        let mut news = Vec::new();
+        for (exporter, now) in losses.exporters() {
+            let before = self.losses.insert(exporter, now).unwrap_or_default();
+            let new = |place| now[place].records.wrapping_sub(before[place].records);
+            if now != before {
+                news.push((exporter, new(Place::HandOver), new(Place::LogStore)));
+            }
+        }
+        news.sort_by_key(|(exporter, hand_over, log_store)| {
+            (Reverse(hand_over + log_store), *exporter)
+        });
         news
     }
 
@@ -119,6 +164,7 @@ impl std::fmt::Display for Faults<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::Amount;
     use crate::session::Peer;
     use crate::session::SequenceCounts;
     use crate::session::Trust;
@@ -181,6 +227,22 @@ mod tests {
         watch.look(&[view(1, 1)]);
         watch.look(&[]);
         assert!(watch.seen.is_empty());
+    }
+
+    #[test]
+    fn losses_are_said_once_the_greatest_first() {
+        let [small, great] = [1, 2].map(|last| IpAddr::from([192, 0, 2, last]));
+        let records = |records| Amount {
+            records,
+            ..Amount::default()
+        };
+        let (mut watch, mut losses) = (Watch::default(), Losses::new(8));
+        losses.book(Place::HandOver, &[(small, records(1)), (great, records(2))]);
+        losses.book(Place::LogStore, &[(great, records(3))]);
+        assert_eq!(watch.compare(&losses), [(great, 2, 3), (small, 1, 0)]);
+        assert_eq!(watch.compare(&losses), []);
+        losses.book(Place::LogStore, &[(small, records(4))]);
+        assert_eq!(watch.compare(&losses), [(small, 0, 4)]);
     }
 
     #[test]

@@ -3,18 +3,20 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
+use metrics::Histogram;
 
+use crate::api::Page;
 use crate::daemon::clock::{self, Monotonic};
-use crate::daemon::lane::Lane;
+use crate::daemon::lane::{Census, Lane};
+use crate::daemon::metrics::decoding_time;
 use crate::flow::PlanSettings;
 use crate::flowlog::RoutingTable;
 use crate::listen::LaneSockets;
 use crate::listen::Waker;
 use crate::session::Arrival;
-use crate::session::ExporterView;
 use crate::session::Peer;
 use crate::session::TemplateView;
 
@@ -29,9 +31,9 @@ pub enum Command {
     /// Route by this table from now on.
     Route(Arc<RoutingTable>, PlanSettings),
     /// Say who sends.
-    Exporters(Sender<Vec<ExporterView>>),
-    /// Say which Templates are known.
-    Templates(Sender<Vec<TemplateView>>),
+    Exporters(Sender<Census>),
+    /// Say which Templates are known, in part, and how many there are.
+    Templates(Page, Sender<(usize, Vec<TemplateView>)>),
     /// Give the Templates in the form that survives a restart.
     Remember(Sender<Vec<u8>>),
     /// Take what the sockets still hold, hand everything over, and end.
@@ -65,6 +67,7 @@ impl Worker {
             sockets,
             inbox,
             monotonic,
+            decoding_time: decoding_time(),
         };
         let thread = thread::Builder::new()
             .name(format!("lane-{index}"))
@@ -109,6 +112,7 @@ struct Run {
     sockets: LaneSockets,
     inbox: Receiver<Command>,
     monotonic: Monotonic,
+    decoding_time: Histogram,
 }
 
 impl Run {
@@ -136,6 +140,7 @@ impl Run {
                 return 0;
             }
         };
+        let began = Instant::now();
         let monotonic_ms = self.monotonic.now_ms();
         let mut count = 0;
         for datagram in received.datagrams() {
@@ -151,6 +156,9 @@ impl Run {
             };
             self.lane.datagram(datagram.bytes, peer, arrival);
         }
+        if count > 0 {
+            self.decoding_time.record(began.elapsed());
+        }
         count
     }
 
@@ -161,7 +169,8 @@ impl Run {
             Err(error) => tracing::warn!(%error, "cannot read the sockets' drop counters"),
         }
         let oversized = self.sockets.stats().map(|socket| socket.oversized).sum();
-        self.lane.cut_short(oversized);
+        let errors = self.sockets.stats().map(|socket| socket.errors).sum();
+        self.lane.cut_short(oversized, errors);
     }
 
     /// Carries out a command; returns whether it was to stop.
@@ -169,8 +178,10 @@ impl Run {
         // Whoever asked may have given up waiting: a failed answer is no fault.
         match command {
             Command::Route(table, settings) => self.lane.route_by(table, settings),
-            Command::Exporters(answer) => drop(answer.send(self.lane.exporters())),
-            Command::Templates(answer) => drop(answer.send(self.lane.templates(self.now()))),
+            Command::Exporters(answer) => drop(answer.send(self.lane.census())),
+            Command::Templates(page, answer) => {
+                drop(answer.send(self.lane.templates(page, self.now())));
+            }
             Command::Remember(answer) => drop(answer.send(self.lane.remember(self.now()))),
             Command::Stop => return true,
         }

@@ -1,10 +1,14 @@
 //! The one thread that writes to the log store.
 
+use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::daemon::clock;
 use crate::daemon::exchange::{Exchange, Outcome, Parcel};
+use crate::daemon::losses::Place;
+use crate::daemon::metrics;
 use crate::flow::Amount;
 use crate::logstore::LogStore;
 use crate::logstore::Refused;
@@ -19,7 +23,7 @@ pub(super) fn write(exchange: &Exchange, store: &LogStore) {
         if let Some(parcel) = exchange.take(PATIENCE) {
             settle(exchange, store, parcel);
         }
-        store.maintain(clock::unix_ms());
+        look_after(store);
     }
     if let Err(error) = store.flush() {
         tracing::error!(%error, "the last flows could not be written and are lost");
@@ -29,17 +33,55 @@ pub(super) fn write(exchange: &Exchange, store: &LogStore) {
 /// Moves one batch and books where it ended.
 fn settle(exchange: &Exchange, store: &LogStore, parcel: Parcel) {
     let amount = parcel.amount;
+    let began = Instant::now();
     let taken = store.append(parcel.batch, &parcel.routes, clock::unix_ms());
+    metrics::settled(began.elapsed());
     let refused = match taken {
         Ok(()) => Amount::default(),
-        Err(Refused { amount, error }) => {
-            tracing::error!(records = amount.records, %error, "the log store refused flows");
+        Err(Refused {
+            amount,
+            exporters,
+            error,
+        }) => {
+            let whose = Whose(&exporters);
+            tracing::error!(records = amount.records, %whose, %error, "the log store refused flows");
+            exchange.attribute(Place::LogStore, &exporters);
             amount
         }
     };
     exchange.settle(amount - refused, Outcome::Kept);
     exchange.settle(refused, Outcome::Refused);
 }
+
+/// Has the log store write and delete what is due.
+fn look_after(store: &LogStore) {
+    let before = store.stats().parts_written;
+    let began = Instant::now();
+    store.maintain(clock::unix_ms());
+    if store.stats().parts_written > before {
+        metrics::committed(began.elapsed());
+    }
+}
+
+/// Exporters on one line, with their records; the first few.
+struct Whose<'a>(&'a [(IpAddr, Amount)]);
+
+impl fmt::Display for Whose<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (named, others) = self.0.split_at_checked(NAMED_MAX).unwrap_or((self.0, &[]));
+        for (index, (exporter, amount)) in named.iter().enumerate() {
+            let space = if index == 0 { "" } else { " " };
+            write!(f, "{space}{exporter}={}", amount.records)?;
+        }
+        match others.len() {
+            0 => Ok(()),
+            others => write!(f, " and {others} more"),
+        }
+    }
+}
+
+/// Exporters named in one line of the log.
+const NAMED_MAX: usize = 5;
 
 /// Starts the writer on its own thread.
 ///
@@ -52,4 +94,25 @@ pub(super) fn start(
     std::thread::Builder::new()
         .name("writer".to_owned())
         .spawn(move || write(&exchange, &store))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_exporters_are_named() {
+        let exporters: Vec<_> = (1..=7)
+            .map(|last| {
+                let amount = Amount {
+                    records: u64::from(last),
+                    ..Amount::default()
+                };
+                (IpAddr::from([192, 0, 2, last]), amount)
+            })
+            .collect();
+        assert_eq!(Whose(&exporters[..1]).to_string(), "192.0.2.1=1");
+        let line = Whose(&exporters).to_string();
+        assert!(line.ends_with(" 192.0.2.5=5 and 2 more"), "{line}");
+    }
 }

@@ -1,5 +1,7 @@
 //! Columns that flows bring, and batches of them on their way in.
 
+use std::net::IpAddr;
+
 use arrow_array::BooleanArray;
 use arrow_array::RecordBatch;
 use arrow_schema::DataType;
@@ -10,6 +12,7 @@ use datafusion::arrow::compute::filter_record_batch;
 use super::AppendError;
 use super::LogStore;
 use super::amount::amount_of;
+use super::amount::amounts_by_exporter;
 use crate::flow;
 use crate::flow::Amount;
 use crate::flow::FlowBatch;
@@ -34,6 +37,8 @@ pub(super) fn timestamp() -> DataType {
 pub struct Refused {
     /// What the rows stand for.
     pub amount: Amount,
+    /// Whose they are; an exporter may be there more than once.
+    pub exporters: Vec<(IpAddr, Amount)>,
     /// Why.
     pub error: AppendError,
 }
@@ -60,8 +65,10 @@ impl LogStore {
         let amount = batch.amount();
         let routes = batch.routes().to_vec();
         let shares = shares(&routes, table);
+        let exporters = batch.exporters().to_vec();
         let rows = batch.into_arrow(table).map_err(|error| Refused {
             amount,
+            exporters,
             error: AppendError::Schema(error.into()),
         })?;
         let mut taken = Ok(());
@@ -72,7 +79,7 @@ impl LogStore {
                 None => Err(self.refuse_unrouted(&rows)),
             };
             if let Err(error) = appended {
-                taken = Err(add(taken, amount_of(&rows), error));
+                taken = Err(add(taken, &rows, error));
             }
         }
         taken
@@ -86,13 +93,20 @@ impl LogStore {
 }
 
 /// Adds a refusal to those before it; the first reason stays.
-fn add(taken: Result<(), Refused>, amount: Amount, error: AppendError) -> Refused {
+fn add(taken: Result<(), Refused>, rows: &RecordBatch, error: AppendError) -> Refused {
+    let amount = amount_of(rows);
+    let mut exporters = amounts_by_exporter(rows);
     match taken {
-        Ok(()) => Refused { amount, error },
-        Err(first) => Refused {
-            amount: first.amount + amount,
-            ..first
+        Ok(()) => Refused {
+            amount,
+            exporters,
+            error,
         },
+        Err(mut first) => {
+            first.amount += amount;
+            first.exporters.append(&mut exporters);
+            first
+        }
     }
 }
 

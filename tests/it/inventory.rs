@@ -97,7 +97,7 @@ fn an_exporter_on_no_allow_list_gets_no_session() {
     let refused = &stats["datagrams"]["refused"]["exporter-not-allowed"];
     assert_eq!((refused, &stats["gaps"]), (&json!(1), &json!([])));
     let exporters = daemon.get("/api/v1/exporters");
-    let names: Vec<&Value> = exporters
+    let names: Vec<&Value> = exporters["exporters"]
         .as_array()
         .unwrap()
         .iter()

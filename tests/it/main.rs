@@ -14,6 +14,7 @@ mod ends;
 mod exporters;
 mod inventory;
 mod ledger;
+mod metrics;
 mod sender;
 mod support;
 mod tidy;

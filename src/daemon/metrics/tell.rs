@@ -1,0 +1,67 @@
+//! What is known only when it happens: durations, sizes of batches, results.
+
+use std::time::Duration;
+
+use metrics::{Histogram, counter, gauge, histogram};
+
+use super::approximate;
+
+/// Where a lane puts how long each batch of datagrams took; asked for once, as
+/// a lane has no time to look it up.
+pub(in crate::daemon) fn decoding_time() -> Histogram {
+    histogram!("flowlogd_flow_decode_seconds")
+}
+
+/// A batch left the hand-over after some time.
+pub(in crate::daemon) fn waited(rows: usize, time: Duration) {
+    let rows = u64::try_from(rows).unwrap_or(u64::MAX);
+    histogram!("flowlogd_daemon_batch_rows").record(approximate(rows));
+    histogram!("flowlogd_daemon_hand_over_seconds").record(time);
+}
+
+/// The log store took a batch, or refused it, in some time.
+pub(in crate::daemon) fn settled(time: Duration) {
+    histogram!("flowlogd_logstore_append_seconds").record(time);
+}
+
+/// The log store wrote parts.
+pub(in crate::daemon) fn committed(time: Duration) {
+    histogram!("flowlogd_logstore_commit_seconds").record(time);
+}
+
+/// A question was answered, or refused.
+pub(in crate::daemon) fn answered(result: &'static str, time: Duration) {
+    histogram!("flowlogd_logstore_query_seconds").record(time);
+    counter!("flowlogd_logstore_queries_total", "result" => result).increment(1);
+}
+
+/// The kernel granted the sockets of a port these buffers.
+pub(in crate::daemon) fn buffer_granted(port: u16, bytes: usize) {
+    let bytes = approximate(u64::try_from(bytes).unwrap_or(u64::MAX));
+    gauge!("flowlogd_listen_receive_buffer_bytes", "port" => port.to_string()).set(bytes);
+}
+
+/// The first configuration is in force.
+pub(in crate::daemon) fn loaded(unix_ms: u64) {
+    for result in ["success", "failure"] {
+        counter!("flowlogd_config_reloads_total", "result" => result).absolute(0);
+    }
+    in_force(unix_ms);
+}
+
+/// A reload ended.
+pub(in crate::daemon) fn reloaded(is_good: bool, unix_ms: u64) {
+    let result = if is_good { "success" } else { "failure" };
+    counter!("flowlogd_config_reloads_total", "result" => result).increment(1);
+    if is_good {
+        in_force(unix_ms);
+    } else {
+        gauge!("flowlogd_config_last_reload_successful").set(0);
+    }
+}
+
+fn in_force(unix_ms: u64) {
+    let seconds = Duration::from_millis(unix_ms).as_secs_f64();
+    gauge!("flowlogd_config_last_reload_successful").set(1);
+    gauge!("flowlogd_config_last_reload_success_timestamp_seconds").set(seconds);
+}

@@ -1,0 +1,242 @@
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use metrics_exporter_prometheus::PrometheusBuilder;
+use zerocopy::{FromBytes as _, IntoBytes as _};
+
+use super::*;
+use crate::cache;
+use crate::daemon::exchange::Accounts;
+use crate::session::{OrphanStats, SequenceCounts, Stats};
+use crate::telemetry::Metrics;
+
+#[test]
+fn the_document_lists_every_metric() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, markdown()).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(written, markdown(), "run this test with UPDATE=1");
+}
+
+fn markdown() -> String {
+    let mut text = include_str!("preface.md").to_owned();
+    let rooms = table::ROOMS.into_iter().map(|(room, metrics)| {
+        let families = metrics.iter().flat_map(Metric::families).collect();
+        (room, families)
+    });
+    let exporters: Vec<Family> = exporters::FAMILIES.into();
+    let others = [
+        ("datagram sizes", vec![sizes()]),
+        ("exporters", exporters),
+        ("process", Metrics::families().collect()),
+    ];
+    for (room, families) in rooms.chain(others) {
+        text += &format!("\n## {room}\n\n| metric | type | label | meaning |\n|---|---|---|---|\n");
+        for family in families {
+            let Family {
+                name, kind, help, ..
+            } = &family;
+            let label = family.label.unwrap_or("");
+            text += &format!("| `{name}` | {kind} | {label} | {help} |\n");
+        }
+    }
+    text
+}
+
+#[test]
+fn names_say_room_and_unit() {
+    let mut names = BTreeSet::new();
+    for (room, metrics) in table::ROOMS {
+        for family in metrics.iter().flat_map(Metric::families) {
+            let name = family.name.into_owned();
+            assert!(name.starts_with(&format!("flowlogd_{room}_")), "{name}");
+            let is_total = name.ends_with("_total");
+            assert_eq!(is_total, family.kind == Kind::Counter, "{name}");
+            assert!(family.help.ends_with('.'), "{name}");
+            assert!(names.insert(name.clone()), "{name} is there twice");
+        }
+    }
+}
+
+/// A scrape of numbers that differ wherever they may.
+fn scrape() -> Scrape {
+    let mut next = 0;
+    let mut amount = || {
+        next += 1_001;
+        Amount {
+            records: next,
+            octets: 10_000 * next,
+            packets: 7 * next,
+        }
+    };
+    let (in_flight, refused) = (amount(), amount());
+    let mut lane = Terms {
+        unclaimed: amount(),
+        repeated: amount(),
+        held: amount(),
+        open: amount(),
+        handed: amount(),
+        dropped: amount(),
+        not_allowed: 3,
+        cut_short: 2,
+        ..Terms::default()
+    };
+    let mut accounts = Accounts {
+        handed: lane.handed + lane.handed,
+        in_flight,
+        refused,
+        ..Accounts::default()
+    };
+    accounts.kept = accounts.handed - in_flight - refused;
+    lane.routed = lane.repeated + lane.held + lane.open + lane.handed + lane.dropped;
+    lane.sessions.decoded = 70;
+    lane.sessions.refused = std::array::from_fn(|index| index as u64);
+    let refused: u64 = lane.refused().map(|(_, count)| count).sum();
+    lane.received = lane.sessions.decoded + refused - lane.cut_short;
+    let lanes = vec![lane, lane];
+    let reading = Reading { lanes, accounts };
+    Scrape {
+        sum: reading.sum(),
+        reading,
+        waiting_bytes: 1,
+        stored: Stored::default(),
+    }
+}
+
+fn text_of(scrape: Scrape) -> String {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    metrics::with_local_recorder(&recorder, || {
+        describe();
+        render(|| scrape, || handle.render())
+    })
+}
+
+/// Sums over labels, by name.
+fn sums(text: &str) -> BTreeMap<String, u64> {
+    let mut sums = BTreeMap::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let Some((series, value)) = line.rsplit_once(' ') else {
+            continue;
+        };
+        let name = series.split('{').next().unwrap_or_default();
+        *sums.entry(name.to_owned()).or_insert(0) += value.parse().unwrap_or(0);
+    }
+    sums
+}
+
+/// What the text does not account for; the words of `docs/metrics.md`.
+fn imbalances(text: &str) -> Vec<String> {
+    let sums = sums(text);
+    let mut sides = vec![(
+        "flowlogd_listen_datagrams_total".to_owned(),
+        vec![
+            "flowlogd_session_decoded_datagrams_total".to_owned(),
+            "flowlogd_session_refused_datagrams_total".to_owned(),
+        ],
+    )];
+    for unit in ["records", "octets", "packets"] {
+        let total = |stem: &str| format!("flowlogd_{stem}_{unit}_total");
+        let now = |stem: &str| format!("flowlogd_{stem}_{unit}");
+        sides.push((
+            total("flowlog_routed"),
+            vec![
+                total("cache_repeated"),
+                now("cache_held"),
+                now("daemon_open"),
+                total("daemon_handed_over"),
+                total("daemon_dropped"),
+            ],
+        ));
+        sides.push((
+            total("daemon_handed_over"),
+            vec![
+                now("daemon_in_flight"),
+                total("logstore_kept"),
+                total("logstore_refused"),
+            ],
+        ));
+    }
+    let unequal = sides.into_iter().filter(|(whole, parts)| {
+        let sum: u64 = parts.iter().map(|part| sums[part]).sum();
+        sums[whole] != sum
+    });
+    unequal.map(|(whole, _)| whole).collect()
+}
+
+#[test]
+fn the_ledger_adds_up_from_the_text_alone() {
+    assert_eq!(imbalances(&text_of(scrape())), [""; 0]);
+}
+
+#[test]
+fn a_record_that_is_in_no_account_can_be_seen_in_the_text() {
+    let mut lost = scrape();
+    lost.reading.accounts.kept.records -= 1;
+    let handed = "flowlogd_daemon_handed_over_records_total";
+    assert_eq!(imbalances(&text_of(lost)), [handed]);
+    let mut lost = scrape();
+    lost.sum.held.packets += 1;
+    let routed = "flowlogd_flowlog_routed_packets_total";
+    assert_eq!(imbalances(&text_of(lost)), [routed]);
+    let mut lost = scrape();
+    lost.sum.not_allowed -= 1;
+    let received = "flowlogd_listen_datagrams_total";
+    assert_eq!(imbalances(&text_of(lost)), [received]);
+}
+
+#[test]
+fn each_counter_of_a_lane_is_in_the_text() {
+    // The recorder renders in no order.
+    let lines = |scrape| -> BTreeSet<String> {
+        let text = text_of(scrape);
+        text.lines().map(str::to_owned).collect()
+    };
+    let none = lines(scrape());
+    let reading = scrape().reading;
+    let mut unseen = Vec::new();
+    for index in 0..crate::daemon::terms::TERMS {
+        let mut lanes = reading.lanes.clone();
+        let mut terms = lanes[0].to_array();
+        terms[index] += 1;
+        lanes[0] = Terms::read_from_bytes(terms.as_bytes()).unwrap();
+        let changed = Reading {
+            lanes,
+            accounts: reading.accounts,
+        };
+        let changed = Scrape {
+            sum: changed.sum(),
+            reading: changed,
+            ..scrape()
+        };
+        if lines(changed) == none {
+            unseen.push(index);
+        }
+    }
+    let offset = |index: usize| index / size_of::<u64>();
+    let stats = std::mem::offset_of!(Terms, sessions);
+    let done = std::mem::offset_of!(Terms, cache);
+    let orphans = stats + std::mem::offset_of!(Stats, orphans);
+    let sequence = stats + std::mem::offset_of!(Stats, sequence);
+    let odometers = done + std::mem::offset_of!(cache::Stats, odometers);
+    let repeated = odometers + std::mem::offset_of!(cache::OdometerStats, repeated);
+    // The same again under another name, levels that the API shows, and what
+    // may be taken back.
+    let known: BTreeSet<usize> = [
+        stats + std::mem::offset_of!(Stats, datagrams),
+        orphans + std::mem::offset_of!(OrphanStats, kept),
+        orphans + std::mem::offset_of!(OrphanStats, replayed_records),
+        sequence + std::mem::offset_of!(SequenceCounts, strays),
+        sequence + std::mem::offset_of!(SequenceCounts, unknown),
+        repeated,
+        repeated + 8,
+        repeated + 16,
+        std::mem::offset_of!(Terms, longest_stay_ms),
+    ]
+    .map(offset)
+    .into();
+    assert_eq!(unseen.into_iter().collect::<BTreeSet<_>>(), known);
+}
