@@ -1,8 +1,10 @@
 //! `[exporters]`: who is heard, and what is believed of them.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use crate::flowlog::Prefix;
 use crate::session::Limits;
-use std::collections::BTreeSet;
 
 use super::table::Table;
 use super::value::ms;

@@ -45,7 +45,7 @@ impl Bench {
     fn new(config: &str) -> Self {
         let config = Config::parse(config, "test").unwrap();
         let table = RoutingTable::compile(&config.definition, None).unwrap();
-        let exchange = Arc::new(Exchange::new(1 << 20));
+        let exchange = Arc::new(Exchange::new(1 << 20, 16));
         let cell = Arc::new(Cell::new());
         let cache = settings::cache(&config, 1);
         let lane = Lane::new(Parts {

@@ -34,6 +34,8 @@ fn view(exporter: IpAddr, records: u64, last_seen_unix_ms: u64) -> ExporterView 
         sampling: None,
         active_secs: None,
         inactive_secs: None,
+        records_throttled: 0,
+        statistics: Vec::new(),
         clock_offset_ms: 0,
     }
 }
