@@ -1,7 +1,7 @@
 //! System calls that no safe crate offers in the form we need.
 //!
-//! `recvmmsg` into a fixed arena, `SO_MEMINFO` and
-//! `SO_ATTACH_REUSEPORT_CBPF`; no parsing, no policy. nix 0.31.3 has
+//! `recvmmsg` into a fixed arena, `SO_MEMINFO`,
+//! `SO_ATTACH_REUSEPORT_CBPF` and a thread's priority; no parsing, no policy. nix 0.31.3 has
 //! `recvmmsg` too, but does not prime its headers again between calls and so
 //! loses every control message after the first call that came without one.
 
@@ -196,6 +196,22 @@ pub(super) fn attach_steering(
             socklen::<libc::sock_fprog>(),
         )
     };
+    if outcome == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Lowers the priority of the calling thread, and of no other, to a nice value:
+/// 0 is a lane's, 19 the lowest. It cannot be raised again without privileges.
+///
+/// # Errors
+/// Those of `setpriority(2)`.
+pub fn nice(value: i32) -> io::Result<()> {
+    // SAFETY: numbers only. On Linux 0 stands for the calling thread, not, as
+    // POSIX has it, for its process (setpriority(2), C library differences).
+    let outcome = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, value) };
     if outcome == 0 {
         Ok(())
     } else {

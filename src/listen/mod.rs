@@ -17,6 +17,7 @@ mod lane;
 mod socket;
 mod steer;
 
+pub use batch::nice;
 pub use lane::Datagram;
 pub use lane::LaneSockets;
 pub use lane::Received;

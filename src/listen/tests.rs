@@ -378,3 +378,21 @@ fn adopted_sockets_of_one_address_become_lanes() {
         "{found:?}"
     );
 }
+
+/// The 19th word of `/proc/thread-self/stat`, proc_pid_stat(5).
+fn niceness() -> i32 {
+    let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+    let (_, after_name) = stat.rsplit_once(") ").unwrap();
+    after_name.split(' ').nth(16).unwrap().parse().unwrap()
+}
+
+#[test]
+fn one_thread_gives_way_and_the_others_do_not() {
+    let before = niceness();
+    let lowered = thread::spawn(|| {
+        nice(19).unwrap();
+        niceness()
+    });
+    assert_eq!(lowered.join().unwrap(), 19);
+    assert_eq!(niceness(), before);
+}
