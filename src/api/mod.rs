@@ -5,6 +5,8 @@
 pub mod admin;
 mod guard;
 mod server;
+#[cfg(feature = "logstore")]
+mod stored;
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -14,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use server::{Server, Settings};
+#[cfg(feature = "logstore")]
+pub use stored::part;
 
 /// What the HTTP front needs from the daemon behind it.
 pub trait Backend: Send + Sync + 'static {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::cli::Failure;
 use crate::cli::run::load;
 use crate::config::Config;
-use crate::daemon::state_directory;
+use crate::daemon::{disk_budget, state_directory};
 
 /// Check a configuration and print what running it would take
 #[derive(Debug, clap::Args)]
@@ -44,8 +44,8 @@ fn budget(config: &Config) -> Vec<(&'static str, String)> {
             mib(wanted)
         ),
     };
-    let budget = config.logstore.disk_budget;
-    let disk = budget.and_then(|bytes| usize::try_from(bytes).ok());
+    let disk = disk_budget(config);
+    let store = format!("{} MiB at most ({})", disk.bytes >> 20, disk.reason);
     vec![
         (
             "state directory",
@@ -66,10 +66,7 @@ fn budget(config: &Config) -> Vec<(&'static str, String)> {
             "memory: queries",
             format!("{} at most", mib(config.logstore.query.memory_bytes)),
         ),
-        (
-            "disk: log store",
-            format!("{} at most", mib(disk.unwrap_or(10 << 30))),
-        ),
+        ("disk: log store", store),
         ("kernel: receive buffer", kernel),
     ]
 }

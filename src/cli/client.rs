@@ -111,17 +111,23 @@ fn refused(status: StatusCode, body: &str) -> Failure {
     let Ok(Refused { error }) = serde_json::from_str(body) else {
         return Failure::failed(format!("the daemon answered {status}"));
     };
-    match error.code {
-        RefusalCode::Busy | RefusalCode::Timeout => Failure::try_later(error.message),
+    failure(error)
+}
+
+/// What a refusal means for the caller.
+pub(super) fn failure(refusal: Refusal) -> Failure {
+    match refusal.code {
+        RefusalCode::Busy | RefusalCode::Timeout => Failure::try_later(refusal.message),
         RefusalCode::BadRequest
         | RefusalCode::Forbidden
         | RefusalCode::NotFound
         | RefusalCode::TooMuch
-        | RefusalCode::Internal => Failure::failed(error.message),
+        | RefusalCode::Internal => Failure::failed(refusal.message),
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+/// What asks and waits.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

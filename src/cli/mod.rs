@@ -10,6 +10,8 @@ mod decode;
 #[cfg(feature = "logstore")]
 mod demo;
 mod exit;
+#[cfg(feature = "logstore")]
+mod files;
 mod health;
 mod man;
 mod output;
@@ -20,6 +22,7 @@ mod replay;
 #[cfg(feature = "logstore")]
 mod run;
 pub mod simulation;
+mod source;
 mod text;
 mod top;
 

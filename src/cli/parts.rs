@@ -5,9 +5,9 @@ use std::io::{self, BufWriter, Write};
 use serde_json::{Map, Value};
 
 use crate::cli::Failure;
-use crate::cli::client::DaemonArgs;
 use crate::cli::output;
 use crate::cli::output::Format;
+use crate::cli::source::SourceArgs;
 
 /// List the Parquet files of the flow store, for DuckDB, ClickHouse or Spark
 #[derive(Debug, clap::Args)]
@@ -16,11 +16,11 @@ pub(super) struct Args {
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
     #[command(flatten)]
-    daemon: DaemonArgs,
+    source: SourceArgs,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let parts: Vec<Map<String, Value>> = args.daemon.view("/api/v1/parts")?;
+    let parts = args.source.parts()?;
     let mut out = BufWriter::new(io::stdout().lock());
     print(&mut out, &parts, args.output)?;
     Ok(out.flush()?)

@@ -4,9 +4,9 @@ use std::io::{self, BufWriter, Write};
 
 use crate::api::QueryRequest;
 use crate::cli::Failure;
-use crate::cli::client::DaemonArgs;
 use crate::cli::output;
 use crate::cli::output::Format;
+use crate::cli::source::SourceArgs;
 
 /// Ask the flow store in SQL
 #[derive(Debug, clap::Args)]
@@ -23,11 +23,11 @@ pub(super) struct Args {
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
     #[command(flatten)]
-    daemon: DaemonArgs,
+    source: SourceArgs,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let answer = args.daemon.query(&QueryRequest {
+    let answer = args.source.query(&QueryRequest {
         sql: args.sql.clone(),
         max_rows: args.max_rows,
     })?;
@@ -38,5 +38,13 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     {
         writeln!(out, "{line}")?;
     }
-    Ok(out.flush()?)
+    out.flush()?;
+    if answer.truncated {
+        let count = answer.rows.len();
+        writeln!(
+            io::stderr(),
+            "flowlogd: the first {count} rows; there are more: see --max-rows"
+        )?;
+    }
+    Ok(())
 }

@@ -19,7 +19,8 @@ pub struct LogStore {
     /// Age at which rows are deleted.
     pub retention: Duration,
     /// Octets on disk, beyond which the oldest rows are deleted; `None` is 10
-    /// GiB or half of what is free at the start, whichever is less.
+    /// GiB or half of what is free at the start or in use by it already,
+    /// whichever is less.
     pub disk_budget: Option<u64>,
     /// What a query may cost.
     pub query: Query,

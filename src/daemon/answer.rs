@@ -2,17 +2,14 @@
 
 use std::time::Instant;
 
-use crate::api::Column;
 use crate::api::QueryAnswer;
 use crate::api::QueryRequest;
 use crate::api::Refusal;
-use crate::api::RefusalCode;
 use crate::daemon::clock;
 use crate::daemon::metrics;
 use crate::daemon::service::Service;
 use crate::logstore::Limits;
 use crate::logstore::Query;
-use crate::logstore::QueryErrorKind;
 
 /// From the arrival of a datagram to its rows in the log store, at the longest
 /// when nothing is held up: an open batch's age, a tick, and the second a lane
@@ -47,28 +44,11 @@ impl Service {
         let complete_to_ms = clock::unix_ms()
             .saturating_sub(now.longest_stay_ms)
             .saturating_sub(WAY_MS);
-        let answer = self.store().query(query).await.map_err(|error| {
-            let code = match error.kind {
-                QueryErrorKind::Syntax | QueryErrorKind::Unsupported => RefusalCode::BadRequest,
-                QueryErrorKind::TooComplex | QueryErrorKind::Memory => RefusalCode::TooMuch,
-                QueryErrorKind::Timeout => RefusalCode::Timeout,
-                QueryErrorKind::Busy => RefusalCode::Busy,
-                QueryErrorKind::Internal => RefusalCode::Internal,
-            };
-            Refusal::new(code, &error.message)
-        })?;
-        let columns = answer.columns.into_iter().map(|column| Column {
-            name: column.name,
-            kind: column.kind.to_owned(),
-        });
+        let answer = self.store().query(query).await?;
         Ok(QueryAnswer {
-            columns: columns.collect(),
-            rows: answer.rows,
-            truncated: answer.truncated,
             complete_to: rfc3339(complete_to_ms),
             open_flows: now.live,
-            scanned_rows: answer.scanned_rows,
-            elapsed_ms: u64::try_from(answer.elapsed.as_millis()).unwrap_or(u64::MAX),
+            ..answer.into()
         })
     }
 }

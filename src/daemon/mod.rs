@@ -6,7 +6,7 @@
 //!   └─ lane: sessions ─► intake: route, cache ─► batch
 //!                                                 │ exchange, bounded in octets
 //!                                                 ▼
-//!                                               writer ─► log store
+//!                                               writer ─► log store ◄─ upkeep, merge
 //! ```
 
 mod answer;
@@ -30,10 +30,12 @@ mod start;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 mod views;
 mod watch;
 mod worker;
 mod writer;
 
 pub use run::{Daemon, run};
-pub use start::state_directory;
+pub use settings::{DiskBudget, log_store_directory};
+pub use start::{disk_budget, state_directory};

@@ -233,9 +233,11 @@ impl Daemon {
         self.remember().await;
         self.upkeep_task.abort();
         let service = Arc::clone(self.service());
-        let writer = self.started.writer;
+        let Started { writer, upkeep, .. } = self.started;
         tokio::task::spawn_blocking(move || {
             service.stop();
+            // Before the last flush, which then has the disk for itself.
+            upkeep.stop();
             if writer.join().is_err() {
                 tracing::error!("the writer panicked; what it had not written is lost");
             }

@@ -1,6 +1,7 @@
 //! The configuration in each room's own terms.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cache;
@@ -77,18 +78,15 @@ pub(super) fn timers(route: &Route) -> cache::RouteTimers {
 }
 
 /// The embedded log store below the state directory, unless it has its own.
-pub(super) fn log_store(config: &Config, state: &Path) -> logstore::Settings {
+pub(super) fn log_store(config: &Config, dir: PathBuf, budget: u64) -> logstore::Settings {
     let store = &config.logstore;
-    let dir = store.dir.clone();
-    let mut settings = logstore::Settings::new(dir.unwrap_or_else(|| state.join("logstore")));
+    let mut settings = logstore::Settings::new(dir);
     settings.tail_age = store.tail_age;
     settings.tail_bytes = store.tail_bytes;
     settings.retention = store.retention;
+    settings.disk_budget = budget;
     settings.query.running_max = store.query.concurrent_max;
     settings.query.memory_max = store.query.memory_bytes;
-    if let Some(budget) = store.disk_budget {
-        settings.disk_budget = budget;
-    }
     settings
 }
 
@@ -97,6 +95,42 @@ pub(super) fn exporters(config: &Config) -> exporters::Settings {
     exporters::Settings {
         named_max: config.http.exporter_labels_max,
         silent_after: config.exporters.silent_after,
+    }
+}
+
+/// The log store's own directory in a daemon's state directory.
+pub fn log_store_directory(state: &Path) -> PathBuf {
+    state.join("logstore")
+}
+
+/// Octets the log store may take on disk, and why so many.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DiskBudget {
+    /// Octets.
+    pub bytes: u64,
+    /// Who decided, for a person.
+    pub reason: String,
+}
+
+impl DiskBudget {
+    /// The configured one; else the default for the `room` there is.
+    pub(super) fn new(configured: Option<u64>, room: impl FnOnce() -> io::Result<u64>) -> Self {
+        if let Some(bytes) = configured {
+            let reason = "as configured".to_owned();
+            return Self { bytes, reason };
+        }
+        let (room, reason) = match room() {
+            Ok(room) => {
+                let reason = format!("by default, of {} MiB free or in use by it", room >> 20);
+                (room, reason)
+            }
+            Err(error) => {
+                let reason = format!("by default; the free space cannot be told: {error}");
+                (u64::MAX, reason)
+            }
+        };
+        let bytes = logstore::default_budget(room);
+        Self { bytes, reason }
     }
 }
 
@@ -114,4 +148,34 @@ fn share(total: usize, lanes: usize) -> usize {
 
 fn milliseconds(period: Duration) -> u64 {
     u64::try_from(period.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn budget(configured: Option<u64>, room: u64) -> (u64, String) {
+        let budget = DiskBudget::new(configured, || Ok(room));
+        (budget.bytes, budget.reason)
+    }
+
+    #[test]
+    fn an_explicit_budget_means_what_it_says() {
+        let large = 1 << 50;
+        assert_eq!(budget(Some(large), 1), (large, "as configured".to_owned()));
+    }
+
+    #[test]
+    fn the_default_budget_is_half_of_what_there_is_up_to_10_gib() {
+        let reason = "by default, of 3072 MiB free or in use by it".to_owned();
+        assert_eq!(budget(None, 3 << 30), (1536 << 20, reason));
+        assert_eq!(budget(None, 1 << 50).0, 10 << 30);
+    }
+
+    #[test]
+    fn space_that_cannot_be_told_is_taken_to_be_enough() {
+        let budget = DiskBudget::new(None, || Err(io::ErrorKind::PermissionDenied.into()));
+        let reason = "by default; the free space cannot be told: permission denied";
+        assert_eq!((budget.bytes, budget.reason.as_str()), (10 << 30, reason));
+    }
 }

@@ -21,13 +21,16 @@ use crate::daemon::lane::{self, Lane};
 use crate::daemon::ledger::Ledger;
 use crate::daemon::sampling::SamplingPolicies;
 use crate::daemon::service::{self, Service};
+use crate::daemon::settings::DiskBudget;
 use crate::daemon::terms::TERMS;
+use crate::daemon::upkeep::Upkeep;
 use crate::daemon::worker::Worker;
 use crate::daemon::{memory, metrics, settings, writer};
 use crate::flowlog::RoutingTable;
 use crate::listen;
 use crate::listen::Bound;
 use crate::listen::LaneSockets;
+use crate::logstore;
 use crate::logstore::LogStore;
 use crate::session::Sessions;
 use crate::telemetry::Metrics;
@@ -44,6 +47,8 @@ pub(super) struct Started {
     pub service: Arc<Service>,
     /// The thread that writes to the log store.
     pub writer: JoinHandle<()>,
+    /// The threads that keep the log store in shape.
+    pub upkeep: Upkeep,
     /// Addresses datagrams are received on.
     pub addresses: Vec<std::net::SocketAddr>,
 }
@@ -53,7 +58,15 @@ pub(super) struct Started {
 /// # Errors
 /// What could not be opened, and why.
 pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<Started> {
-    let settings = settings::log_store(config, state);
+    let dir = store_directory(config, state);
+    // Of what is there before anything is opened.
+    let budget = disk_budget_of(config, &dir);
+    tracing::info!(
+        bytes = budget.bytes,
+        "disk budget of the log store: {}",
+        budget.reason
+    );
+    let settings = settings::log_store(config, dir, budget.bytes);
     let store = LogStore::open(settings).context("cannot open the log store")?;
     let store = Arc::new(store);
     let table = match RoutingTable::compile(&config.definition, None) {
@@ -68,6 +81,7 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
     let exporters_max = config.exporters.limits.sources_max;
     let exchange = Arc::new(Exchange::new(EXCHANGE_BYTES_MAX, exporters_max));
     let writer = writer::start(Arc::clone(&exchange), Arc::clone(&store))?;
+    let upkeep = Upkeep::start(&store).context("cannot start the log store's upkeep")?;
     let cells: Vec<_> = bound.lanes.iter().map(|_| Arc::new(Cell::new())).collect();
     let builder = Builder {
         config,
@@ -97,6 +111,7 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
     Ok(Started {
         service: Arc::new(service),
         writer,
+        upkeep,
         addresses: bound.addresses,
     })
 }
@@ -196,4 +211,19 @@ pub fn state_directory(config: &Config) -> PathBuf {
     config
         .state
         .directory(is_root, |name| std::env::var_os(name))
+}
+
+/// Octets the log store may take, were the daemon started now.
+pub fn disk_budget(config: &Config) -> DiskBudget {
+    let dir = store_directory(config, &state_directory(config));
+    disk_budget_of(config, &dir)
+}
+
+fn disk_budget_of(config: &Config, dir: &Path) -> DiskBudget {
+    DiskBudget::new(config.logstore.disk_budget, || logstore::room(dir))
+}
+
+fn store_directory(config: &Config, state: &Path) -> PathBuf {
+    let dir = config.logstore.dir.clone();
+    dir.unwrap_or_else(|| settings::log_store_directory(state))
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::api;
 use crate::api::Page;
 use crate::cache::CacheType;
 use crate::daemon::lane::Census;
@@ -206,20 +207,7 @@ pub(super) fn stats(reading: &Reading, store: &LogStore) -> Value {
 
 /// The exact list of files that hold the rows, for other tools.
 pub(super) fn parts(store: &LogStore) -> Value {
-    let parts = store.parts().into_iter().map(|part| {
-        json!({
-            "project": part.logstore.project(),
-            "logstore": part.logstore.logstore(),
-            "path": part.path,
-            "rows": part.rows,
-            "bytes": part.bytes,
-            "first_seq": part.first_seq,
-            "last_seq": part.last_seq,
-            "first_time": part.first_time,
-            "last_time": part.last_time,
-            "schema_version": part.schema_version,
-        })
-    });
+    let parts = store.parts().into_iter().map(api::part);
     parts.collect()
 }
 

@@ -1,4 +1,4 @@
-//! The one thread that writes to the log store.
+//! The one thread that puts rows into the log store.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -13,7 +13,7 @@ use crate::flow::Amount;
 use crate::logstore::LogStore;
 use crate::logstore::Refused;
 
-/// How often the log store is looked after when nothing arrives.
+/// How often it looks whether the exchange is closed when nothing arrives.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Moves batches from the exchange into the log store until the exchange is
@@ -23,7 +23,6 @@ pub(super) fn write(exchange: &Exchange, store: &LogStore) {
         if let Some(parcel) = exchange.take(PATIENCE) {
             settle(exchange, store, parcel);
         }
-        look_after(store);
     }
     if let Err(error) = store.flush() {
         tracing::error!(%error, "the last flows could not be written and are lost");
@@ -51,16 +50,6 @@ fn settle(exchange: &Exchange, store: &LogStore, parcel: Parcel) {
     };
     exchange.settle(amount - refused, Outcome::Kept);
     exchange.settle(refused, Outcome::Refused);
-}
-
-/// Has the log store write and delete what is due.
-fn look_after(store: &LogStore) {
-    let before = store.stats().parts_written;
-    let began = Instant::now();
-    store.maintain(clock::unix_ms());
-    if store.stats().parts_written > before {
-        metrics::committed(began.elapsed());
-    }
 }
 
 /// Exporters on one line, with their records; the first few.

@@ -72,8 +72,13 @@ fn class(part: &Entry) -> u32 {
     part.rows.max(1).ilog(FAN_IN as u64)
 }
 
-/// Writes the rows of `parts`, neighbours of one hour, into one part.
-pub(super) fn merge(shard: &Shard, parts: &[Arc<Part>]) -> Result<Entry, StoreError> {
+/// Writes the rows of `parts`, neighbours of one hour, into one part; none if
+/// it no longer `goes_on` halfway.
+pub(super) fn merge(
+    shard: &Shard,
+    parts: &[Arc<Part>],
+    goes_on: &dyn Fn() -> bool,
+) -> Result<Option<Entry>, StoreError> {
     let mut readers = Vec::with_capacity(parts.len());
     for part in parts {
         let file = File::open(&part.path)?;
@@ -87,10 +92,13 @@ pub(super) fn merge(shard: &Shard, parts: &[Arc<Part>]) -> Result<Entry, StoreEr
     let mut writer = shard.part_writer(merged_entry(parts), &schema)?;
     for reader in readers {
         for batch in reader.with_batch_size(BATCH_ROWS).build()? {
+            if !goes_on() {
+                return Ok(None);
+            }
             writer.write(&schema::conform(&batch?, &schema)?)?;
         }
     }
-    writer.finish()
+    writer.finish().map(Some)
 }
 
 fn merged_entry(parts: &[Arc<Part>]) -> Entry {

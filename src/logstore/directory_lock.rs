@@ -6,6 +6,7 @@ use std::io;
 use std::io::Read;
 use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::Flock;
@@ -38,9 +39,12 @@ impl DirectoryLock {
             .truncate(false)
             .open(&path)
             .map_err(io_error)?;
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        match take_patiently(file) {
             Ok(mut file) => {
-                note_process(&mut file).map_err(io_error)?;
+                if let Err(error) = note_process(&mut file) {
+                    // The lock holds all the same: a full disk is no reason to stay away.
+                    tracing::debug!(%error, "cannot note who has the store");
+                }
                 Ok(Self { _file: file })
             }
             Err((file, Errno::EWOULDBLOCK)) => Err(OpenError::Locked {
@@ -50,6 +54,30 @@ impl DirectoryLock {
             Err((_, errno)) => Err(io_error(errno.into())),
         }
     }
+
+    /// Whether a process has the lock of the store at `dir`. Changes nothing;
+    /// where there is no lock file, or none that can be read, nobody has it.
+    pub(super) fn is_taken(dir: &Path) -> bool {
+        let Ok(file) = File::open(dir.join(LOCK)) else {
+            return false;
+        };
+        // Taken to know, given back at once: the system has no other way to ask.
+        let asked = Flock::lock(file, FlockArg::LockSharedNonblock);
+        matches!(asked, Err((_, Errno::EWOULDBLOCK)))
+    }
+}
+
+/// Whoever only [asks](DirectoryLock::is_taken) has the lock for a moment: that
+/// must not keep a flowlogd from starting.
+fn take_patiently(mut file: File) -> Result<Flock<File>, (File, Errno)> {
+    for _ in 1..TRIES {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Err((unlocked, Errno::EWOULDBLOCK)) => file = unlocked,
+            done => return done,
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Flock::lock(file, FlockArg::LockExclusiveNonblock)
 }
 
 fn note_process(file: &mut File) -> io::Result<()> {
@@ -66,5 +94,10 @@ fn noted_process(file: File) -> String {
     }
 }
 
-const LOCK: &str = "LOCK";
+/// Name of the lock file in the store's directory.
+pub(super) const LOCK: &str = "LOCK";
+/// Tries to take the lock.
+const TRIES: u32 = 5;
+/// Time between two of them: asking takes microseconds.
+const PAUSE: Duration = Duration::from_millis(10);
 const PID_LENGTH_MAX: u64 = 20;

@@ -6,7 +6,9 @@
 use std::fs;
 use std::fs::File;
 use std::io;
+use std::io::Write;
 use std::path::Path;
+use std::path::PathBuf;
 
 /// The file system under the store.
 #[derive(Clone, Debug, Default)]
@@ -18,7 +20,7 @@ pub(super) struct Disk {
 impl Disk {
     /// Makes a directory that outlives a crash; fine if it is there already.
     pub(super) fn create_dir(&self, path: &Path) -> io::Result<()> {
-        self.step()?;
+        self.step(path)?;
         match fs::create_dir(path) {
             Ok(()) => self.sync_parent(path),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -38,25 +40,20 @@ impl Disk {
     }
 
     /// Opens an empty file for writing.
-    pub(super) fn create(&self, path: &Path) -> io::Result<File> {
-        self.step()?;
+    pub(super) fn create(&self, path: &Path) -> io::Result<Output> {
+        self.step(path)?;
         let file = File::create(path)?;
         self.note_created(path);
-        Ok(file)
-    }
-
-    /// Makes a file's content durable. After an error the file must be given
-    /// up: the kernel may have dropped the pages it could not write.
-    pub(super) fn sync(&self, file: &File, path: &Path) -> io::Result<()> {
-        self.step()?;
-        file.sync_all()?;
-        self.note_synced(path);
-        Ok(())
+        Ok(Output {
+            file,
+            path: path.to_owned(),
+            disk: self.clone(),
+        })
     }
 
     /// Renames within a directory and makes the new name durable.
     pub(super) fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.step()?;
+        self.step(to)?;
         self.note_renamed(from, to);
         fs::rename(from, to)?;
         self.sync_parent(to)
@@ -64,7 +61,7 @@ impl Disk {
 
     /// Removes a file; fine if it is gone already.
     pub(super) fn remove(&self, path: &Path) -> io::Result<()> {
-        self.step()?;
+        self.step(path)?;
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -72,7 +69,7 @@ impl Disk {
     }
 
     fn sync_parent(&self, path: &Path) -> io::Result<()> {
-        self.step()?;
+        self.step(path)?;
         let parent = match path.parent() {
             Some(parent) if parent != Path::new("") => parent,
             Some(_) | None => Path::new("."),
@@ -83,6 +80,37 @@ impl Disk {
     }
 }
 
+/// A file that is being written.
+#[derive(Debug)]
+pub(super) struct Output {
+    file: File,
+    path: PathBuf,
+    disk: Disk,
+}
+
+impl Output {
+    /// Makes the content durable and says how many octets there are. After an
+    /// error the file must be given up: the kernel may have dropped the pages
+    /// it could not write.
+    pub(super) fn sync(&self) -> io::Result<u64> {
+        self.disk.step(&self.path)?;
+        self.file.sync_all()?;
+        self.disk.note_synced(&self.path);
+        Ok(self.file.metadata()?.len())
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.disk.step(&self.path)?;
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
 #[cfg(not(test))]
 impl Disk {
     #[expect(
@@ -90,7 +118,7 @@ impl Disk {
         clippy::unnecessary_wraps,
         reason = "a test stops the world here"
     )]
-    fn step(&self) -> io::Result<()> {
+    fn step(&self, _path: &Path) -> io::Result<()> {
         Ok(())
     }
 

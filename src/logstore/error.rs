@@ -31,6 +31,12 @@ pub enum OpenError {
         /// Newest version this code reads.
         known: u32,
     },
+    /// It was to be read only, and nothing in it was ever a store.
+    #[error("{} is not a log store", path.display())]
+    NotAStore {
+        /// The directory.
+        path: PathBuf,
+    },
     /// The directory cannot be used.
     #[error("cannot use {}: {source}", path.display())]
     Io {

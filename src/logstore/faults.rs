@@ -19,6 +19,8 @@ pub(super) struct Faults {
 #[derive(Debug)]
 struct State {
     steps_left: usize,
+    /// There is no space for files whose names end like this.
+    full_for: Option<&'static str>,
     /// Created, content not synced.
     unsynced: Vec<PathBuf>,
     /// Renamed, directory not synced: new name → (old name, what the new name was before).
@@ -30,6 +32,7 @@ impl Faults {
         Self {
             state: Mutex::new(State {
                 steps_left: steps,
+                full_for: None,
                 unsynced: Vec::new(),
                 renamed: HashMap::new(),
             }),
@@ -46,9 +49,15 @@ impl Faults {
         lock(&self.state).steps_left = steps;
     }
 
+    /// Has no space from now on for files whose names end in `suffix`.
+    pub(super) fn fill_up_for(&self, suffix: &'static str) {
+        lock(&self.state).full_for = Some(suffix);
+    }
+
     /// Lets operations happen again.
     pub(super) fn heal(&self) {
         self.stop_after(usize::MAX);
+        lock(&self.state).full_for = None;
     }
 
     /// Takes back what a power cut may take back: names not synced are the old
@@ -79,8 +88,12 @@ impl Disk {
         }
     }
 
-    pub(super) fn step(&self) -> io::Result<()> {
+    pub(super) fn step(&self, path: &Path) -> io::Result<()> {
         self.with(|state| {
+            let name = path.to_string_lossy();
+            if state.full_for.is_some_and(|suffix| name.ends_with(suffix)) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
             if state.steps_left == 0 {
                 return Err(io::Error::other("the disk has stopped"));
             }

@@ -40,6 +40,9 @@ pub struct Stats {
     pub damaged_parts: u64,
     /// Rows the MANIFEST said these had.
     pub damaged_rows: u64,
+    /// Damaged files removed because they were too old or the disk budget was
+    /// used up.
+    pub removed_damaged: u64,
     /// MANIFESTs that were damaged and made anew from the parts.
     pub damaged_manifests: u64,
     /// Files removed because no MANIFEST named them.

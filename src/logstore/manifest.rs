@@ -85,18 +85,35 @@ impl Manifest {
         Self::decode(&bytes)
     }
 
-    /// Replaces the MANIFEST of the logstore at `dir`; once this returns, the
-    /// new one is what a crash leaves behind.
+    /// Writes the next MANIFEST of the logstore at `dir`, beside the one that
+    /// stands.
+    ///
+    /// # Errors
+    /// Those of the disk; the old MANIFEST still stands.
+    pub(super) fn prepare(&self, dir: &Path, disk: &Disk) -> io::Result<()> {
+        let mut file = disk.create(&dir.join(TEMPORARY))?;
+        file.write_all(&self.encode()?)?;
+        file.sync()?;
+        Ok(())
+    }
+
+    /// Puts the prepared MANIFEST into force; once this returns, it is what a
+    /// crash leaves behind.
     ///
     /// # Errors
     /// Those of the disk; the old MANIFEST then still stands, or the new one
     /// does: the caller must go on with the old state either way.
+    pub(super) fn install(dir: &Path, disk: &Disk) -> io::Result<()> {
+        disk.rename(&dir.join(TEMPORARY), &dir.join(MANIFEST))
+    }
+
+    /// Both steps, for callers that have nothing to keep if one fails.
+    ///
+    /// # Errors
+    /// As of the two steps.
     pub(super) fn replace(&self, dir: &Path, disk: &Disk) -> io::Result<()> {
-        let temporary = dir.join(TEMPORARY);
-        let mut file = disk.create(&temporary)?;
-        file.write_all(&self.encode()?)?;
-        disk.sync(&file, &temporary)?;
-        disk.rename(&temporary, &dir.join(MANIFEST))
+        self.prepare(dir, disk)?;
+        Self::install(dir, disk)
     }
 
     fn encode(&self) -> io::Result<Vec<u8>> {

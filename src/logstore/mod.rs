@@ -20,6 +20,8 @@
 //! * Nothing found on disk stops the start, except a format newer than ours.
 
 mod amount;
+mod aside;
+mod budget;
 mod compact;
 mod crc;
 mod directory_lock;
@@ -44,6 +46,8 @@ mod tail;
 mod tests;
 mod upkeep;
 
+pub use budget::default_budget;
+pub use budget::room;
 pub use error::AppendError;
 pub use error::OpenError;
 pub use error::StoreError;

@@ -23,12 +23,17 @@ impl LogstoreName {
     /// # Errors
     /// The first of the two that breaks a rule.
     pub fn new(project: &str, logstore: &str) -> Result<Self, NameError> {
-        check("project", project, 3, false)?;
+        Self::check_project(project)?;
         check("logstore", logstore, 2, true)?;
         Ok(Self {
             project: Arc::from(project),
             logstore: Arc::from(logstore),
         })
+    }
+
+    /// Whether a project may have this name.
+    pub(super) fn check_project(name: &str) -> Result<(), NameError> {
+        check("project", name, 3, false)
     }
 
     /// The project's name.

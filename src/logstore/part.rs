@@ -23,6 +23,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
 use super::disk::Disk;
+use super::disk::Output;
 use super::error::StoreError;
 use super::manifest::Entry;
 use super::schema::SCHEMA_VERSION;
@@ -86,11 +87,12 @@ impl Drop for Part {
 
 /// A part that is being written: a temporary file until [`PartWriter::finish`].
 pub(super) struct PartWriter<'a> {
-    writer: ArrowWriter<File>,
+    writer: ArrowWriter<Output>,
     disk: &'a Disk,
     temporary: PathBuf,
     path: PathBuf,
     entry: Entry,
+    is_finished: bool,
 }
 
 impl<'a> PartWriter<'a> {
@@ -115,6 +117,7 @@ impl<'a> PartWriter<'a> {
             temporary,
             path,
             entry,
+            is_finished: false,
         })
     }
 
@@ -126,19 +129,22 @@ impl<'a> PartWriter<'a> {
     /// Makes the file durable under its name.
     pub(super) fn finish(mut self) -> Result<Entry, StoreError> {
         self.writer.finish()?;
-        let file = self.writer.inner();
-        self.disk.sync(file, &self.temporary)?;
-        self.entry.bytes = file.metadata()?.len();
+        self.entry.bytes = self.writer.inner().sync()?;
         self.disk.rename(&self.temporary, &self.path)?;
+        self.is_finished = true;
         Ok(self.entry.clone())
     }
 }
 
 impl Drop for PartWriter<'_> {
     fn drop(&mut self) {
-        // There is none after `finish`; what is left of a failed part is in the
-        // way of nothing, and the next open removes it too.
+        if self.is_finished {
+            return;
+        }
+        // It has one of the two names. What cannot be removed now, no MANIFEST
+        // names: the next open removes it.
         let _ = self.disk.remove(&self.temporary);
+        let _ = self.disk.remove(&self.path);
     }
 }
 

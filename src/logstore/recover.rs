@@ -6,6 +6,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::aside;
+use super::aside::Aside;
 use super::disk::Disk;
 use super::error::OpenError;
 use super::ledger::Ledger;
@@ -25,6 +27,8 @@ pub(super) struct Recovered {
     pub(super) parts: Vec<Arc<Part>>,
     pub(super) next_seq: u64,
     pub(super) next_file: u64,
+    /// Damaged files, kept.
+    pub(super) aside: Vec<Aside>,
 }
 
 /// What was read of a logstore's MANIFEST, before anything is touched.
@@ -71,15 +75,18 @@ pub(super) fn recover(
 ) -> Result<Recovered, OpenError> {
     let in_order = || -> io::Result<Recovered> {
         disk.create_dir(&dir.join(PARTS))?;
-        let named = match found {
-            Found::Manifest(manifest) => manifest,
-            Found::Damaged(reason) => rebuild(dir, &reason, disk, ledger)?,
+        let (named, stands) = match found {
+            Found::Manifest(manifest) => (manifest, true),
+            Found::Damaged(reason) => (rebuild(dir, &reason, disk, ledger)?, false),
         };
         let mut manifest = named.clone();
-        manifest.parts = sound(dir, named.parts, disk, ledger)?;
+        manifest.parts = sound(dir, named.parts.clone(), disk, ledger)?;
         let highest = remove_debris(dir, &manifest, disk, ledger)?;
         manifest.next_file = manifest.next_file.max(highest);
-        manifest.replace(dir, disk)?;
+        // A store in order can be opened on a full disk.
+        if !stands || manifest != named {
+            manifest.replace(dir, disk)?;
+        }
         Ok(recovered(dir, manifest, disk))
     };
     in_order().map_err(|source| OpenError::Io {
@@ -89,12 +96,20 @@ pub(super) fn recover(
 }
 
 /// What can be read beside a running flowlogd: nothing is touched.
-pub(super) fn read_only(dir: &Path, found: Found, ledger: &Ledger) -> Recovered {
-    let Found::Manifest(mut manifest) = found else {
-        ledger.count(|stats| stats.damaged_manifests += 1);
-        return Recovered::default();
-    };
+///
+/// # Errors
+/// As of [`look`].
+pub(super) fn read_only(dir: &Path, ledger: &Ledger) -> Result<Recovered, OpenError> {
     let disk = Disk::default();
+    let mut manifest = match settled(dir, || look(dir))? {
+        Found::Manifest(manifest) => manifest,
+        Found::Damaged(ManifestError::Missing) if !has_parts(dir) => Manifest::default(),
+        Found::Damaged(reason) => {
+            tracing::warn!(path = %dir.display(), %reason, "left a logstore out");
+            ledger.count(|stats| stats.damaged_manifests += 1);
+            Manifest::default()
+        }
+    };
     manifest
         .parts
         .retain(|entry| match check(dir, entry, &disk) {
@@ -104,7 +119,38 @@ pub(super) fn read_only(dir: &Path, found: Found, ledger: &Ledger) -> Recovered 
                 false
             }
         });
-    recovered(dir, manifest, &disk)
+    Ok(recovered(dir, manifest, &disk))
+}
+
+/// A MANIFEST whose parts are all there, if a few looks find one: a running
+/// flowlogd may merge parts away between its MANIFEST and them.
+fn settled(
+    dir: &Path,
+    mut look: impl FnMut() -> Result<Found, OpenError>,
+) -> Result<Found, OpenError> {
+    let is_there = |entry: &Entry| dir.join(PARTS).join(&entry.file).exists();
+    let mut looks = 1;
+    loop {
+        let found = look()?;
+        let is_settled = match &found {
+            Found::Manifest(manifest) => manifest.parts.iter().all(is_there),
+            Found::Damaged(_) => true,
+        };
+        if is_settled || looks >= LOOKS_MAX {
+            return Ok(found);
+        }
+        looks += 1;
+    }
+}
+
+/// Whether `dir` was made by a store, however unfinished.
+pub(super) fn is_logstore(dir: &Path) -> bool {
+    dir.join(MANIFEST).exists() || dir.join(PARTS).is_dir()
+}
+
+fn has_parts(dir: &Path) -> bool {
+    let names = file_names(&dir.join(PARTS)).unwrap_or_default();
+    names.iter().any(|name| name.ends_with(part::EXTENSION))
 }
 
 fn recovered(dir: &Path, manifest: Manifest, disk: &Disk) -> Recovered {
@@ -114,6 +160,7 @@ fn recovered(dir: &Path, manifest: Manifest, disk: &Disk) -> Recovered {
         next_seq: manifest.next_seq,
         next_file: manifest.next_file,
         parts: manifest.parts.into_iter().map(part).collect(),
+        aside: aside::find(dir),
     }
 }
 
@@ -245,3 +292,47 @@ fn file_names(dir: &Path) -> io::Result<Vec<String>> {
 
 /// Suffix of damaged files, kept for whoever wants to look at them.
 pub(super) const SET_ASIDE: &str = ".bad";
+/// Looks at a MANIFEST whose parts go while it is read.
+const LOOKS_MAX: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_whose_parts_were_merged_away_is_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let manifest = |next_seq, file: &str| {
+            let text = format!(
+                r#"{{"file":"{file}","first_seq":0,"last_seq":0,"rows":1,"first_time":0,
+                    "last_time":0,"hour":0,"bytes":1,"schema":1,"records":1,"octets":1,"packets":1}}"#
+            );
+            let parts = vec![serde_json::from_str(&text).unwrap()];
+            Found::Manifest(Manifest {
+                next_seq,
+                next_file: 1,
+                parts,
+            })
+        };
+        fs::create_dir(dir.path().join(PARTS)).unwrap();
+        fs::write(dir.path().join(PARTS).join("merged"), b"").unwrap();
+        let mut looks = 0;
+        let found = settled(dir.path(), || {
+            looks += 1;
+            Ok(manifest(looks, if looks < 3 { "gone" } else { "merged" }))
+        });
+        assert!(matches!(
+            found,
+            Ok(Found::Manifest(Manifest { next_seq: 3, .. }))
+        ));
+        let mut looks = 0;
+        let found = settled(dir.path(), || {
+            looks += 1;
+            Ok(manifest(looks, "gone"))
+        });
+        assert!(
+            matches!(found, Ok(Found::Manifest(Manifest { next_seq: 5, .. }))),
+            "damage is not waited for"
+        );
+    }
+}

@@ -18,7 +18,8 @@ pub struct Settings {
     pub tail_bytes: u64,
     /// Age at which an hour of arrival is retired.
     pub retention: Duration,
-    /// Octets all parts may take; beyond, the oldest hours go.
+    /// Octets all parts and what was set aside may take; beyond, first what was
+    /// set aside goes, then the oldest hours do.
     pub disk_budget: u64,
     /// Octets up to which parts are merged.
     pub merged_bytes: u64,
@@ -51,7 +52,7 @@ const TAIL_BYTES: u64 = 64 << 20;
 /// Two weeks: last week, compared with the one before.
 const RETENTION: Duration = Duration::from_hours(14 * 24);
 /// What a collector host can spare without being asked.
-const DISK_BUDGET: u64 = 10 << 30;
+pub(super) const DISK_BUDGET: u64 = 10 << 30;
 /// Large enough for long scans, small enough to merge within seconds.
 const MERGED_BYTES: u64 = 128 << 20;
 /// A logstore costs a directory, a MANIFEST and a part per hour.

@@ -9,6 +9,7 @@ use std::sync::PoisonError;
 
 use arrow_array::RecordBatch;
 
+use super::aside::Aside;
 use super::disk::Disk;
 use super::error::AppendError;
 use super::error::StoreError;
@@ -45,6 +46,7 @@ struct State {
     parts: Vec<Arc<Part>>,
     /// Files a failed commit may or may not have named.
     orphans: Vec<Arc<Part>>,
+    aside: Vec<Aside>,
     next_seq: u64,
     next_file: u64,
 }
@@ -69,6 +71,7 @@ impl Shard {
                 tail: Tail::default(),
                 parts: found.parts,
                 orphans: Vec::new(),
+                aside: found.aside,
                 next_seq: found.next_seq,
                 next_file: found.next_file,
             }),
@@ -110,17 +113,18 @@ impl Shard {
         Ok(())
     }
 
-    /// Makes parts of the whole tail. Waits for whoever is at it already.
-    pub(super) fn flush(&self, ledger: &Ledger) -> Result<(), StoreError> {
+    /// Makes parts of the whole tail; whether there was any. Waits for whoever
+    /// is at it already.
+    pub(super) fn flush(&self, ledger: &Ledger) -> Result<bool, StoreError> {
         let _turn = lock(&self.writing);
         self.write_tail(ledger)
     }
 
     /// As [`Shard::flush`], but leaves it to whoever is at it already.
-    pub(super) fn try_flush(&self, ledger: &Ledger) -> Result<(), StoreError> {
+    pub(super) fn try_flush(&self, ledger: &Ledger) -> Result<bool, StoreError> {
         match self.writing.try_lock() {
             Ok(_turn) => self.write_tail(ledger),
-            Err(_) => Ok(()),
+            Err(_) => Ok(false),
         }
     }
 
@@ -138,20 +142,34 @@ impl Shard {
         self.state().parts.clone()
     }
 
+    /// Damaged files that are kept.
+    pub(super) fn aside(&self) -> Vec<Aside> {
+        self.state().aside.clone()
+    }
+
+    /// Removes a damaged file for good; false, as nothing is written.
+    pub(super) fn give_up(&self, aside: &Aside) -> Result<bool, StoreError> {
+        self.disk.remove(&aside.path)?;
+        self.state().aside.retain(|other| other != aside);
+        Ok(false)
+    }
+
     /// Memory of the tail, and arrival of its oldest row.
     pub(super) fn tail(&self) -> (usize, Option<u64>) {
         let state = self.state();
         (state.tail.bytes(), state.tail.since_ms())
     }
 
-    /// Puts `part` where the parts with the given numbers were.
-    pub(super) fn replace(&self, old: &[Arc<Part>], part: Entry) -> Result<(), StoreError> {
+    /// Puts `part` where the `old` parts were; false, and nothing done, if one
+    /// of these is no longer live.
+    pub(super) fn replace(&self, old: &[Arc<Part>], part: Entry) -> Result<bool, StoreError> {
         let part = self.part(part);
         self.commit(old, Some(part), |_| {})
     }
 
-    /// Lets parts go for good.
-    pub(super) fn retire(&self, old: &[Arc<Part>]) -> Result<(), StoreError> {
+    /// Lets parts go for good; false, and nothing done, if one of them is no
+    /// longer live.
+    pub(super) fn retire(&self, old: &[Arc<Part>]) -> Result<bool, StoreError> {
         self.commit(old, None, |_| {})
     }
 
@@ -172,17 +190,19 @@ impl Shard {
     }
 
     /// Writes what is in the tail now; rows that come meanwhile are for the next time.
-    fn write_tail(&self, ledger: &Ledger) -> Result<(), StoreError> {
+    fn write_tail(&self, ledger: &Ledger) -> Result<bool, StoreError> {
         let end = self.state().next_seq;
+        let mut has_written = false;
         loop {
             let Some(run) = self.state().tail.seal_oldest(end) else {
-                return Ok(());
+                return Ok(has_written);
             };
             let part = self.part(self.write_run(&run)?);
             self.commit(&[], Some(part), |state| {
                 state.tail.drop_oldest();
                 ledger.committed(run.amount, run.bytes);
             })?;
+            has_written = true;
         }
     }
 
@@ -196,29 +216,24 @@ impl Shard {
         writer.finish()
     }
 
-    /// Replaces MANIFEST, then lets readers see the change.
+    /// Replaces MANIFEST, then lets readers see the change; false, and nothing
+    /// done, if one of the `old` parts went meanwhile.
     fn commit(
         &self,
         old: &[Arc<Part>],
         new: Option<Arc<Part>>,
         also: impl FnOnce(&mut State),
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let _turn = lock(&self.committing);
-        let (parts, manifest) = {
-            let state = self.state();
-            let is_old = |part: &Arc<Part>| old.iter().any(|old| Arc::ptr_eq(old, part));
-            let mut parts: Vec<_> = state
-                .parts
-                .iter()
-                .filter(|part| !is_old(part))
-                .cloned()
-                .collect();
-            parts.extend(new.clone());
-            parts.sort_by_key(|part| part.entry.first_seq);
-            let manifest = manifest_of(&state, &parts);
-            (parts, manifest)
+        let Some((parts, manifest)) = self.changed(old, new.as_ref()) else {
+            new.iter().for_each(|part| part.condemn());
+            return Ok(false);
         };
-        let replaced = manifest.replace(&self.dir, &self.disk);
+        if let Err(error) = manifest.prepare(&self.dir, &self.disk) {
+            new.iter().for_each(|part| part.condemn());
+            return Err(error.into());
+        }
+        let replaced = Manifest::install(&self.dir, &self.disk);
         let mut state = self.state();
         if let Err(error) = replaced {
             // The MANIFEST on disk may be either one: keep the files of both.
@@ -232,7 +247,27 @@ impl Shard {
         for part in old.iter().chain(&orphans) {
             part.condemn();
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// The parts and their MANIFEST with `new` instead of `old`, which must all
+    /// be live.
+    fn changed(
+        &self,
+        old: &[Arc<Part>],
+        new: Option<&Arc<Part>>,
+    ) -> Option<(Vec<Arc<Part>>, Manifest)> {
+        let state = self.state();
+        let is_old = |part: &&Arc<Part>| old.iter().any(|old| Arc::ptr_eq(old, part));
+        let (gone, mut parts): (Vec<_>, Vec<_>) = state.parts.iter().partition(is_old);
+        if gone.len() != old.len() {
+            return None;
+        }
+        parts.extend(new);
+        parts.sort_by_key(|part| part.entry.first_seq);
+        let parts: Vec<_> = parts.into_iter().cloned().collect();
+        let manifest = manifest_of(&state, &parts);
+        Some((parts, manifest))
     }
 
     fn part(&self, entry: Entry) -> Arc<Part> {

@@ -13,6 +13,7 @@ use arrow_array::RecordBatch;
 
 use super::amount::amount_of;
 use super::directory_lock::DirectoryLock;
+use super::directory_lock::LOCK;
 use super::disk::Disk;
 use super::error::AppendError;
 use super::error::OpenError;
@@ -85,11 +86,18 @@ impl LogStore {
         Self::assemble(settings, shards, ledger, disk, Some(lock))
     }
 
+    /// Whether a flowlogd has ever opened a store for writing at `dir`.
+    pub fn is_at(dir: &Path) -> bool {
+        dir.join(LOCK).exists()
+    }
+
     /// Opens the store at `dir` for questions only, also beside the flowlogd
-    /// that has it open; it then sees the parts, not the tail.
+    /// that has it open; it then sees the parts, not the tail. Nothing on the
+    /// disk is changed: what is damaged is left out, where it is, and counted.
     ///
     /// # Errors
-    /// `Newer` if a later flowlogd wrote it, `Io` if it cannot be read.
+    /// `Newer` if a later flowlogd wrote it, `NotAStore` if nobody did, `Io` if
+    /// it cannot be read.
     pub fn open_read_only(mut settings: Settings) -> Result<Self, OpenError> {
         let ledger = Ledger::default();
         settings.dir = fs::canonicalize(&settings.dir).map_err(|source| OpenError::Io {
@@ -97,6 +105,9 @@ impl LogStore {
             source,
         })?;
         let shards = read_shards(&settings.dir, &ledger)?;
+        if shards.is_empty() && !Self::is_at(&settings.dir) {
+            return Err(OpenError::NotAStore { path: settings.dir });
+        }
         Self::assemble(settings, shards, ledger, Disk::default(), None)
     }
 
@@ -178,7 +189,7 @@ impl LogStore {
         for shard in self.shards() {
             let flushed = shard.flush(&self.ledger);
             self.note(&shard, &flushed, shard.tail().1.unwrap_or(0));
-            first = first.and(flushed);
+            first = first.and(flushed.map(|_| ()));
         }
         first
     }
@@ -188,15 +199,34 @@ impl LogStore {
     /// # Errors
     /// Whose fault it is and what to do about it, see [`QueryError`].
     pub async fn query(&self, query: Query) -> Result<Answer, QueryError> {
-        self.answer(query, self.tables()).await
+        self.answer_with(query, || self.tables()).await
     }
 
-    pub(super) async fn answer(
+    /// Answers about the newest `tables`. Beside a running flowlogd, merging may
+    /// take their parts away while the question is answered: the rows are in
+    /// others, and it is asked again.
+    pub(super) async fn answer_with(
         &self,
         query: Query,
-        tables: Vec<Table>,
+        mut tables: impl FnMut() -> Vec<Table>,
     ) -> Result<Answer, QueryError> {
-        self.engine.answer(query, tables).await
+        let mut tries = 1;
+        loop {
+            let tables = tables();
+            let parts: Vec<_> = tables.iter().flat_map(Table::paths).collect();
+            let answer = self.engine.answer(query.clone(), tables).await;
+            let is_settled = answer.is_ok() || self.lock.is_some() || tries >= TRIES_MAX;
+            if is_settled || parts.iter().all(|path| path.exists()) {
+                return answer;
+            }
+            tries += 1;
+        }
+    }
+
+    /// Whether a flowlogd has the store open for writing just now. A store that
+    /// was opened read-only does not see the rows that one still has in memory.
+    pub fn has_writer(&self) -> bool {
+        self.lock.is_some() || DirectoryLock::is_taken(&self.settings.dir)
     }
 
     /// What has been taken, refused and written.
@@ -229,15 +259,19 @@ impl LogStore {
         shards.values().cloned().collect()
     }
 
-    /// Counts a failed write, and names it in the log if it is the first.
-    pub(super) fn note(&self, shard: &Shard, result: &Result<(), StoreError>, now_ms: u64) {
-        let changed = self.upkeep.remember(result.is_ok(), now_ms);
+    /// Counts a failed write, and names it in the log if it is the first. Where
+    /// nothing was written (`Ok(false)`), nothing is known of the disk.
+    pub(super) fn note(&self, shard: &Shard, result: &Result<bool, StoreError>, now_ms: u64) {
         match result {
-            Ok(()) if changed => tracing::info!("the log store can be written again"),
-            Ok(()) => {}
+            Ok(false) => {}
+            Ok(true) => {
+                if self.upkeep.remember(true, now_ms) {
+                    tracing::info!("the log store can be written again");
+                }
+            }
             Err(error) => {
                 self.ledger.count(|stats| stats.write_errors += 1);
-                if changed {
+                if self.upkeep.remember(false, now_ms) {
                     tracing::error!(logstore = %shard.name, %error, "cannot write to the log store: rows stay in memory");
                 }
             }
@@ -349,22 +383,28 @@ fn read_shards(
     })?;
     let mut shards = BTreeMap::new();
     for (name, path) in found {
-        let recovered = recover::read_only(&path, recover::look(&path)?, ledger);
+        let recovered = recover::read_only(&path, ledger)?;
         let shard = Shard::new(name.clone(), path, Disk::default(), recovered);
         shards.insert(name, Arc::new(shard));
     }
     Ok(shards)
 }
 
-/// Directories that are logstores, by their names; others are left alone.
-fn logstores(dir: &Path) -> io::Result<Vec<(LogstoreName, PathBuf)>> {
+/// Directories that are logstores, by their names and content; others are left
+/// alone.
+pub(super) fn logstores(dir: &Path) -> io::Result<Vec<(LogstoreName, PathBuf)>> {
     let mut found = Vec::new();
     for (project, path) in directories(dir)? {
+        if let Err(reason) = LogstoreName::check_project(&project) {
+            tracing::debug!(path = %path.display(), %reason, "not a project: left alone");
+            continue;
+        }
         for (logstore, path) in directories(&path)? {
             match LogstoreName::new(&project, &logstore) {
-                Ok(name) => found.push((name, path)),
+                Ok(name) if recover::is_logstore(&path) => found.push((name, path)),
+                Ok(_) => tracing::debug!(path = %path.display(), "empty: left alone"),
                 Err(reason) => {
-                    tracing::warn!(path = %path.display(), %reason, "not a logstore: left alone")
+                    tracing::warn!(path = %path.display(), %reason, "not a logstore: left alone");
                 }
             }
         }
@@ -382,3 +422,6 @@ fn directories(dir: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     }
     Ok(found)
 }
+
+/// Times a question is asked while parts go that it was to read.
+const TRIES_MAX: usize = 5;

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
+use super::aside;
 use super::compact;
 use super::error::StoreError;
 use super::part::Part;
@@ -20,6 +21,8 @@ use crate::flow::Amount;
 #[derive(Debug, Default)]
 pub(super) struct Upkeep {
     last: Mutex<Last>,
+    /// Held by the one who merges.
+    merging: Mutex<()>,
     /// When the disk last failed, milliseconds since 1970; 0 while it works.
     failed_ms: AtomicU64,
 }
@@ -45,24 +48,36 @@ struct Last {
 }
 
 impl LogStore {
-    /// Does what is due at `now_ms`, milliseconds since 1970: tails of
-    /// [`tail_age`](super::Settings::tail_age) become parts, small parts are
-    /// merged, old hours are retired. To be called about every second, from a
-    /// thread that may wait for the disk. What fails is logged, counted and
-    /// tried again.
-    pub fn maintain(&self, now_ms: u64) {
+    /// Does what must not wait at `now_ms`, milliseconds since 1970: old hours
+    /// are retired, tails of [`tail_age`](super::Settings::tail_age) become
+    /// parts. To be called about every second, from a thread that may wait for
+    /// the disk. What fails is logged, counted and tried again.
+    pub fn tend(&self, now_ms: u64) {
         let mut last = lock(&self.upkeep.last);
+        // First: on a full disk nothing else makes room.
+        if !self.upkeep.is_resting(now_ms) {
+            self.give_up_damaged(now_ms);
+            self.retire(now_ms, &mut last);
+        }
         if !self.upkeep.is_resting(now_ms) {
             self.flush_due(now_ms);
         }
-        if !self.upkeep.is_resting(now_ms) {
-            self.retire(now_ms, &mut last);
-        }
+    }
+
+    /// Merges small parts as long as there are some worth it at `now_ms`,
+    /// milliseconds since 1970, which may take minutes. To be called about
+    /// every second, from a thread of its own: rows are taken, written, retired
+    /// and queried meanwhile.
+    ///
+    /// `goes_on` is asked every few thousand rows; once it says no, what is
+    /// half merged is given up. What fails is logged, counted and tried again.
+    pub fn merge(&self, now_ms: u64, goes_on: &dyn Fn() -> bool) {
+        let _turn = lock(&self.upkeep.merging);
         for shard in self.shards() {
-            if self.upkeep.is_resting(now_ms) {
+            if self.upkeep.is_resting(now_ms) || !goes_on() {
                 return;
             }
-            let merged = self.merge(&shard, now_ms);
+            let merged = self.merge_shard(&shard, now_ms, goes_on);
             self.note(&shard, &merged, now_ms);
         }
     }
@@ -79,20 +94,54 @@ impl LogStore {
         }
     }
 
-    /// Merges parts as long as there are some worth it.
-    fn merge(&self, shard: &Shard, now_ms: u64) -> Result<(), StoreError> {
+    /// Whether any were merged.
+    fn merge_shard(
+        &self,
+        shard: &Shard,
+        now_ms: u64,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<bool, StoreError> {
         let hour = hour_of(now_ms);
+        let mut has_written = false;
         loop {
             let parts = shard.parts();
             let entries: Vec<_> = parts.iter().map(|part| &part.entry).collect();
             let Some(range) = compact::choose(&entries, hour, self.settings.merged_bytes) else {
-                return Ok(());
+                return Ok(has_written);
             };
             let chosen = parts.get(range).unwrap_or_default();
-            let merged = compact::merge(shard, chosen)?;
-            shard.replace(chosen, merged)?;
-            self.ledger.count(|stats| stats.parts_merged += 1);
+            let Some(merged) = compact::merge(shard, chosen, goes_on)? else {
+                return Ok(has_written);
+            };
+            if shard.replace(chosen, merged)? {
+                has_written = true;
+                self.ledger.count(|stats| stats.parts_merged += 1);
+            }
         }
+    }
+
+    /// Damaged files make room before any live part does.
+    fn give_up_damaged(&self, now_ms: u64) {
+        let shards = self.shards();
+        let live = shards.iter().flat_map(|shard| shard.parts());
+        let live: u64 = live.map(|part| part.entry.bytes).sum();
+        let room = self.settings.disk_budget.saturating_sub(live);
+        let aside = shards.iter().flat_map(|shard| shard.aside()).collect();
+        let gone = aside::to_give_up(aside, room, now_ms, self.retention_ms());
+        for aside in &gone {
+            for shard in shards.iter().filter(|shard| shard.aside().contains(aside)) {
+                let removed = shard.give_up(aside);
+                self.note(shard, &removed, now_ms);
+                if removed.is_ok() {
+                    self.ledger.count(|stats| stats.removed_damaged += 1);
+                    tracing::info!(path = %aside.path.display(), "removed a damaged file to make room");
+                }
+            }
+        }
+    }
+
+    fn retention_ms(&self) -> u64 {
+        u64::try_from(self.settings.retention.as_millis()).unwrap_or(u64::MAX)
     }
 
     fn retire(&self, now_ms: u64, last: &mut Last) {
@@ -133,8 +182,7 @@ impl LogStore {
         {
             return None;
         }
-        let retention_ms = u64::try_from(self.settings.retention.as_millis()).unwrap_or(u64::MAX);
-        let hour = retain::too_old(candidates, now_ms, retention_ms)?;
+        let hour = retain::too_old(candidates, now_ms, self.retention_ms())?;
         last.retired_by_age_ms = Some(now_ms);
         Some(hour)
     }
@@ -144,8 +192,10 @@ impl LogStore {
             return;
         }
         let retired = shard.retire(parts);
+        let is_done = matches!(retired, Ok(true));
         self.note(shard, &retired, now_ms);
-        if retired.is_err() {
+        if !is_done {
+            // Merged meanwhile: the merged part goes next time.
             return;
         }
         let amount = parts

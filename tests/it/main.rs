@@ -9,6 +9,7 @@
     reason = "tests may fail loudly"
 )]
 
+mod at_rest;
 mod corpus;
 mod ends;
 mod exporters;

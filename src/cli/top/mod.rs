@@ -13,8 +13,8 @@ use jiff::tz::TimeZone;
 
 use crate::api::QueryRequest;
 use crate::cli::Failure;
-use crate::cli::client::DaemonArgs;
 use crate::cli::output::Format;
+use crate::cli::source::SourceArgs;
 use crate::cli::top::dimension::Dimension;
 use crate::cli::top::dimension::Dimensions;
 use crate::cli::top::table::Ranking;
@@ -57,7 +57,7 @@ pub(super) struct Args {
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
     #[command(flatten)]
-    daemon: DaemonArgs,
+    source: SourceArgs,
 }
 
 /// What a ranking is ordered by.
@@ -88,7 +88,7 @@ struct Question {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let zone = TimeZone::system();
     let question = question(args, Timestamp::now(), &zone)?;
-    let answer = args.daemon.query(&QueryRequest {
+    let answer = args.source.query(&QueryRequest {
         sql: sql::question(&question),
         max_rows: usize::try_from(question.rows).ok(),
     })?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -39,6 +40,8 @@ use super::deadline;
 use super::element;
 use super::network;
 use super::table::SnapshotTable;
+use super::weigh;
+use crate::listen;
 use crate::logstore::name::LogstoreName;
 use crate::logstore::shard::Snapshot;
 
@@ -47,6 +50,13 @@ use crate::logstore::shard::Snapshot;
 pub(in crate::logstore) struct Table {
     pub(in crate::logstore) name: LogstoreName,
     pub(in crate::logstore) snapshot: Snapshot,
+}
+
+impl Table {
+    /// Files it reads.
+    pub(in crate::logstore) fn paths(&self) -> impl Iterator<Item = PathBuf> {
+        self.snapshot.parts.iter().map(|part| part.path.clone())
+    }
 }
 
 /// Answers questions without getting in the way of anything else.
@@ -67,6 +77,7 @@ impl Engine {
             .max_blocking_threads(settings.threads.saturating_mul(BLOCKING_PER_THREAD))
             .thread_name("query")
             .thread_stack_size(STACK_BYTES)
+            .on_thread_start(give_way)
             .build()?;
         let environment = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(GreedyMemoryPool::new(settings.memory_max)))
@@ -149,6 +160,13 @@ impl Drop for Engine {
     }
 }
 
+/// Lets the threads that receive and write go first.
+fn give_way() {
+    if let Err(error) = listen::nice(NICENESS) {
+        tracing::debug!(%error, "a query thread keeps the priority of the others");
+    }
+}
+
 /// A place among those running and waiting.
 struct Place<'a>(&'a AtomicUsize);
 
@@ -175,6 +193,7 @@ async fn run(
     let started = Instant::now();
     let statement = check::one_question(&query.sql)?;
     let plan = context.state().statement_to_plan(statement).await?;
+    weigh::weigh(&plan)?;
     let read_only = SQLOptions::new()
         .with_allow_ddl(false)
         .with_allow_dml(false)
@@ -204,7 +223,9 @@ fn context(
         .with_target_partitions(threads)
         .with_default_catalog_and_schema(CATALOG, SCHEMA)
         .with_create_default_catalog_and_schema(false)
-        .with_information_schema(true);
+        .with_information_schema(true)
+        // It may double what it makes in every round.
+        .set_bool("datafusion.execution.enable_recursive_ctes", false);
     let context = SessionContext::new_with_config_rt(config, environment);
     context.register_udf(network::function());
     context.register_udf(element::function());
@@ -295,6 +316,9 @@ const FLOWS: &str = "flows";
 /// Functions whose result may be as large as a number in the question says,
 /// in memory that no limit counts.
 const UNBOUNDED: [&str; 3] = ["repeat", "lpad", "rpad"];
+/// The lowest priority there is: where a core is short, a lane gets 68 times
+/// as much of it (kernel/sched/core.c: nice 0 weighs 1024, nice 19 weighs 15).
+const NICENESS: i32 = 19;
 /// Planning recurses over what the limits on depth and terms let through.
 const STACK_BYTES: usize = 8 << 20;
 /// Reading files blocks; it must not take over the machine.

@@ -12,6 +12,7 @@ mod engine;
 mod error;
 mod network;
 mod table;
+mod weigh;
 
 use std::time::Duration;
 

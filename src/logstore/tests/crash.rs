@@ -47,10 +47,10 @@ fn play(dir: &Path, faults: &Arc<Faults>) -> Played {
                 return played;
             }
         }
-        store.maintain(now + 1);
+        maintain(&store, now + 1);
     }
     played.retirable.extend(0..6);
-    store.maintain(HOUR + 2 * HOUR_MS);
+    maintain(&store, HOUR + 2 * HOUR_MS);
     played
 }
 
@@ -152,7 +152,7 @@ fn a_disk_that_stops_and_heals_leaves_every_row_in_place_once() {
                 .append_rows("sag", "flows", &rows(HOUR, &[next, next + 1]), HOUR)
                 .unwrap();
             let _ = store.flush();
-            store.maintain(HOUR + 1);
+            maintain(&store, HOUR + 1);
         }
         assert_eq!(
             octets_found(&store),
@@ -164,7 +164,7 @@ fn a_disk_that_stops_and_heals_leaves_every_row_in_place_once() {
         assert!(stats.write_errors > 0);
         faults.heal();
         store.flush().unwrap();
-        store.maintain(HOUR + 120_000);
+        maintain(&store, HOUR + 120_000);
         assert_eq!(store.stats().unflushed.records, 0);
         assert_eq!(octets_found(&store), complete, "healed after {steps} steps");
         drop(store);

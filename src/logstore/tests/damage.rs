@@ -164,13 +164,101 @@ fn a_newer_format_is_refused_and_left_as_it_is() {
     assert!(stray.exists() && parts.iter().all(|part| part.exists()));
 }
 
+/// Names and content of all files.
+fn all_files(dir: &std::path::Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(all_files(&path)),
+            false => found.push((path.clone(), fs::read(&path).unwrap())),
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn reading_only_changes_nothing_whatever_is_damaged() {
+    let (dir, parts) = store_at_rest();
+    truncate(&parts[0], |length| length - 1);
+    fs::write(parts[0].with_file_name("unfinished.new"), b"x").unwrap();
+    fs::write(dir.path().join("sag/flows/MANIFEST.new"), b"x").unwrap();
+    let before = all_files(dir.path());
+    let store = LogStore::open_read_only(Settings::new(dir.path())).unwrap();
+    assert_eq!(sum(&store), json!(12));
+    let stats = store.stats();
+    assert_eq!((stats.damaged_parts, stats.damaged_manifests), (1, 0));
+    drop(store);
+    assert_eq!(all_files(dir.path()), before);
+    truncate(&dir.path().join("sag/flows/MANIFEST"), |_| 10);
+    let before = all_files(dir.path());
+    let store = LogStore::open_read_only(Settings::new(dir.path())).unwrap();
+    assert_eq!(rows_of(&store, "SELECT 1 FROM flows").len(), 0);
+    assert_eq!(store.stats().damaged_manifests, 1);
+    drop(store);
+    assert_eq!(all_files(dir.path()), before);
+}
+
+#[test]
+fn a_logstore_that_is_just_being_made_is_not_damaged() {
+    let (dir, _) = store_at_rest();
+    fs::create_dir_all(dir.path().join("sag/new/parts")).unwrap();
+    let store = LogStore::open_read_only(Settings::new(dir.path())).unwrap();
+    assert_eq!(sum(&store), json!(15));
+    assert_eq!(store.stats().damaged_manifests, 0);
+}
+
+#[test]
+fn a_reader_tells_whether_somebody_writes_and_is_in_nobodys_way() {
+    let (dir, _) = store_at_rest();
+    let reader = LogStore::open_read_only(Settings::new(dir.path())).unwrap();
+    assert!(!reader.has_writer());
+    let writer = open(&dir);
+    assert!(reader.has_writer() && writer.has_writer());
+    drop(writer);
+    assert!(!reader.has_writer());
+    let error = LogStore::open_read_only(Settings::new(dir.path().join("sag"))).unwrap_err();
+    assert!(matches!(error, OpenError::NotAStore { .. }), "{error}");
+}
+
+#[test]
+fn a_question_is_asked_again_when_its_parts_were_merged_away() {
+    let (dir, _) = store_at_rest();
+    let writer = open(&dir);
+    let reader = LogStore::open_read_only(Settings::new(dir.path())).unwrap();
+    let table = |store: &LogStore| {
+        let shard = store.shards().remove(0);
+        query::Table {
+            name: shard.name.clone(),
+            snapshot: shard.snapshot(),
+        }
+    };
+    let stale = table(&reader);
+    writer.merge(HOUR + 3_600_000, &|| true);
+    assert_eq!(writer.parts().len(), 1);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let mut tables = vec![vec![table(&writer)], vec![stale.clone()]];
+    let query = || Query::new("SELECT sum(bytes + 0) FROM flows");
+    let answer = reader.answer_with(query(), || tables.pop().unwrap());
+    assert_eq!(runtime.block_on(answer).unwrap().rows, [[json!(15)]]);
+    let answer = reader.answer_with(query(), || vec![stale.clone()]);
+    let error = runtime.block_on(answer).unwrap_err();
+    assert_eq!(error.kind, QueryErrorKind::Internal);
+}
+
 #[test]
 fn what_is_not_a_logstore_is_left_alone() {
     let (dir, _) = store_at_rest();
+    fs::create_dir_all(dir.path().join("sag/photos/2026")).unwrap();
     fs::create_dir_all(dir.path().join("lost+found/x")).unwrap();
     fs::write(dir.path().join("sag/notes.txt"), b"mine").unwrap();
     let store = open(&dir);
     assert_eq!(sum(&store), json!(15));
+    assert!(!dir.path().join("sag/photos/MANIFEST").exists());
     assert!(dir.path().join("lost+found/x").exists() && dir.path().join("sag/notes.txt").exists());
 }
 

@@ -151,7 +151,7 @@ fn a_batch_is_split_by_route_and_every_column_comes_back_from_disk() {
     store.flush().unwrap();
     assert_eq!(rows_of(&store, count), [[json!(2)]]);
     assert_eq!(rows_of(&store, sql), expected);
-    store.maintain(HOUR + 3_600_000);
+    maintain(&store, HOUR + 3_600_000);
     assert_eq!(rows_of(&store, sql), expected);
     let names: Vec<String> = store
         .parts()

@@ -110,7 +110,7 @@ fn a_store_of_version_1_reads_as_it_was_written() {
     ];
     assert_eq!(rows_of(&store, sql), expected);
     // Merging rewrites it with the columns of today.
-    store.maintain(HOUR + 3_600_000);
+    maintain(&store, HOUR + 3_600_000);
     assert_eq!(store.parts().len(), 1);
     assert_eq!(rows_of(&store, sql), expected);
     let batch = rows(HOUR, &[3]);

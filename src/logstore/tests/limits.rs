@@ -206,6 +206,10 @@ fn only_one_select_or_explain_is_answered() {
         "CREATE EXTERNAL TABLE x STORED AS PARQUET LOCATION '/etc/passwd'",
         "COPY (SELECT 1) TO '/tmp/x.parquet'",
         "COPY flows TO '/tmp/x.parquet'",
+        "EXPLAIN COPY flows TO '/tmp/x.parquet'",
+        "CREATE UNBOUNDED EXTERNAL TABLE x STORED AS CSV LOCATION '/etc'",
+        "CREATE FUNCTION x(INT) RETURNS INT RETURN 1",
+        "DESCRIBE flows",
         "INSERT INTO flows SELECT * FROM flows",
         "DELETE FROM flows",
         "UPDATE flows SET bytes = 0",
@@ -245,7 +249,12 @@ fn no_file_can_be_read_by_its_name() {
     let path = store.parts()[0].path.display().to_string();
     for sql in [
         format!("SELECT * FROM '{path}'"),
+        format!("SELECT * FROM \"{path}\""),
+        format!("SELECT * FROM 'file://{path}'"),
         format!("SELECT * FROM read_parquet('{path}')"),
+        "SELECT * FROM read_csv('/etc/passwd')".to_owned(),
+        "SELECT * FROM read_json('/etc/passwd')".to_owned(),
+        "SELECT * FROM arrow_cast('/etc/passwd', 'Utf8')".to_owned(),
     ] {
         assert_eq!(refusal(&store, &sql).0, QueryErrorKind::Syntax, "{sql}");
     }
@@ -316,17 +325,21 @@ fn more_questions_than_may_wait_are_turned_away() {
     let mut settings = Settings::new(dir.path());
     (settings.query.running_max, settings.query.waiting_max) = (1, 0);
     let store = LogStore::open(settings).unwrap();
+    store
+        .append_rows("sag", "flows", &rows(HOUR, &[1; 2_000]), HOUR)
+        .unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    let (first, second) = runtime.block_on(async {
-        tokio::join!(
-            store.query(Query::new("SELECT 1")),
-            store.query(Query::new("SELECT 2"))
-        )
+    let endless = "SELECT count(*) FROM flows a, flows b, flows c WHERE a.bytes + b.bytes > c.seq";
+    let second = runtime.block_on(async {
+        tokio::select! {
+            biased;
+            first = store.query(Query::new(endless)) => panic!("answered: {first:?}"),
+            second = store.query(Query::new("SELECT 2")) => second,
+        }
     });
-    assert_eq!(first.unwrap().rows, [[json!(1)]]);
     assert_eq!(second.unwrap_err().kind, QueryErrorKind::Busy);
     assert_eq!(rows_of(&store, "SELECT 3"), [[json!(3)]]);
 }
@@ -380,4 +393,70 @@ fn what_cannot_be_calculated_is_the_fault_of_who_asked() {
             (QueryErrorKind::Syntax, expected.to_owned())
         );
     }
+}
+
+/// Each of these is a thousand octets of question, or a few, and would be
+/// gigabytes of text.
+#[test]
+fn no_question_makes_texts_without_bound() {
+    let (_dir, store) = store_with_rows(1);
+    let chain = |start: &str, step: &str| {
+        let mut sql = format!("WITH t0 AS (SELECT {start} AS a FROM flows)");
+        for level in 1..=36 {
+            sql += &format!(", t{level} AS (SELECT {step} AS a FROM t{})", level - 1);
+        }
+        sql + " SELECT length(a) FROM t36"
+    };
+    let expected = (
+        QueryErrorKind::TooComplex,
+        "too complex: it makes texts of more than 16384 octets".to_owned(),
+    );
+    for sql in [
+        chain("srcaddr", "a || a"),
+        chain("'xxxxxxxx'", "a || a"),
+        chain("srcaddr", "concat(a, a)"),
+        chain("srcaddr", "concat_ws(a, a, a)"),
+        chain("srcaddr", "CASE WHEN true THEN a || a END"),
+        chain("srcaddr", "replace(a, '1', '11')"),
+        chain("srcaddr", "regexp_replace(a, '.', '\\0\\0', 'g')"),
+        chain("srcaddr", "(SELECT concat(a, a))"),
+        format!(
+            "SELECT replace('{0}', 'x', '{0}') FROM flows",
+            "x".repeat(20_000)
+        ),
+        "SELECT string_agg(srcaddr, ',') OVER (ORDER BY seq) FROM flows".to_owned(),
+    ] {
+        assert_eq!(refusal(&store, &sql), expected, "{sql:.120}");
+    }
+    let recursive = "WITH RECURSIVE t AS (SELECT 'x' AS a UNION ALL SELECT a || a FROM t) \
+                     SELECT length(a) FROM t";
+    assert_eq!(refusal(&store, recursive).0, QueryErrorKind::Unsupported);
+    for sql in [
+        "SELECT srcaddr || ':' || dstport FROM flows",
+        "SELECT concat_ws(' ', srcaddr, dstaddr, replace(srcaddr, '.', '-')) FROM flows",
+        "SELECT a || ' ' || b FROM (SELECT srcaddr || '/32' AS a, \"flow-log\" AS b FROM flows)",
+        "SELECT '[' || string_agg(DISTINCT srcaddr, ',') || ']' FROM flows",
+    ] {
+        let answer = ask(&store, sql);
+        assert!(answer.is_ok(), "{sql}: {answer:?}");
+    }
+}
+
+/// Thirty-six lines, and 2^36 steps.
+#[test]
+fn no_question_repeats_itself_without_bound() {
+    let (_dir, store) = store_with_rows(1);
+    let mut sql = "WITH a0 AS (SELECT 1 AS x)".to_owned();
+    for level in 1..=36 {
+        let before = level - 1;
+        sql += &format!(", a{level} AS (SELECT l.x FROM a{before} l, a{before} r)");
+    }
+    sql += " SELECT x FROM a36";
+    let expected = (
+        QueryErrorKind::TooComplex,
+        "too complex: more than 1000 steps, with everything that WITH repeats".to_owned(),
+    );
+    assert_eq!(refusal(&store, &sql), expected);
+    let twice = "WITH a AS (SELECT bytes FROM flows) SELECT l.bytes FROM a l, a r";
+    assert_eq!(rows_of(&store, twice), [[json!(0)]]);
 }

@@ -17,6 +17,7 @@ use super::*;
 mod crash;
 mod damage;
 mod flows;
+mod full;
 mod golden;
 mod limits;
 mod model;
@@ -46,6 +47,12 @@ fn rows(end_ms: u64, octets: &[u64]) -> RecordBatch {
         ("records", Arc::new(UInt64Array::from(vec![1; count]))),
     ];
     RecordBatch::try_from_iter(columns).unwrap()
+}
+
+/// All upkeep that is due, as the daemon's threads do it.
+fn maintain(store: &LogStore, now_ms: u64) {
+    store.tend(now_ms);
+    store.merge(now_ms, &|| true);
 }
 
 fn ask(store: &LogStore, sql: &str) -> Result<Answer, QueryError> {

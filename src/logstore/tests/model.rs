@@ -83,7 +83,7 @@ impl Life {
             Act::Flush => {
                 let _ = self.store().flush();
             }
-            Act::Maintain => self.store().maintain(self.now),
+            Act::Maintain => maintain(self.store(), self.now),
             Act::NextHour => self.now += HOUR_MS,
             Act::Restart => {
                 self.faults.heal();
