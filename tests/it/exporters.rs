@@ -3,14 +3,15 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::process::Stdio;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::flow_log;
-use crate::support::{Daemon, PATIENCE, free_port, have, search_path};
+use crate::namespace::in_private_network;
+use crate::peers::{Ended, Nfcapd, command, run, wait_for};
+use crate::support::{Daemon, flow_log, have};
 use crate::traffic::{Sums, write_capture};
 
 const CACHED: &str = "active-s = 5\ninactive-s = 2\n";
@@ -80,9 +81,42 @@ fn pmacctd_nfprobe_v5_v9_and_ipfix_arrive_complete() {
     }
 }
 
+/// fprobe takes packets off an interface only.
+#[test]
+fn fprobe_v5_arrives_complete_from_a_live_interface() {
+    if !have(&["fprobe", "tcpreplay", "ip", "nfcapd", "nfdump"]) {
+        return;
+    }
+    in_private_network(|| {
+        run("ip", "link add va type veth peer name vb");
+        run("ip", "link set va up");
+        run("ip", "link set vb up");
+        compare("fprobe v5", false, |capture, ports| {
+            let fprobe = Ended(
+                command("fprobe")
+                    .args(["-i", "vb", "-p", "-n", "5", "-e", "5", "-d", "3", "-s", "1"])
+                    .args(["-q", "20000", "-B", "4096", "-v", "4", "-l", "2"])
+                    // nfcapd first: the wait is for the daemon.
+                    .args(ports.iter().rev().map(|port| format!("127.0.0.1:{port}")))
+                    .stdout(Stdio::null())
+                    .spawn()
+                    .unwrap(),
+            );
+            let packet_sockets = || fs::read_to_string("/proc/thread-self/net/packet").unwrap();
+            wait_for("fprobe to listen", || packet_sockets().lines().count() > 1);
+            run(
+                "tcpreplay",
+                &format!("-q -i va --mbps 20 {}", capture.display()),
+            );
+            // It emits a flow that was idle for 3 s, and none when it ends.
+            fprobe
+        });
+    });
+}
+
 /// Runs one exporter twice: to a daemon without and one with a cache, each
-/// time beside nfcapd.
-fn compare(name: &str, with_ipv6: bool, export: impl Fn(&Path, [u16; 2])) {
+/// time beside nfcapd. What `export` returns lives until all is there.
+fn compare<T>(name: &str, with_ipv6: bool, export: impl Fn(&Path, [u16; 2]) -> T) {
     let dir = TempDir::new().unwrap();
     let capture = dir.path().join("traffic.pcap");
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -90,7 +124,7 @@ fn compare(name: &str, with_ipv6: bool, export: impl Fn(&Path, [u16; 2])) {
     for (mode, settings) in [("off", "cache = \"off\"\n"), ("on", CACHED)] {
         let daemon = Daemon::start(&flow_log(settings));
         let nfcapd = Nfcapd::start(&dir.path().join(format!("nfcapd-{mode}")));
-        export(&capture, [daemon.port, nfcapd.port]);
+        let _exporter = export(&capture, [daemon.port, nfcapd.port]);
         daemon.wait_until("all packets stored", |daemon| {
             stored(daemon).packets >= sent.packets
         });
@@ -115,78 +149,4 @@ fn stored(daemon: &Daemon) -> Sums {
         packets: number(1),
         bytes: number(2),
     }
-}
-
-/// nfcapd on a port of its own.
-struct Nfcapd {
-    child: Child,
-    port: u16,
-    dir: std::path::PathBuf,
-}
-
-impl Nfcapd {
-    fn start(dir: &Path) -> Self {
-        fs::create_dir_all(dir).unwrap();
-        let port = free_port();
-        let child = command("nfcapd")
-            .args(["-t", "3600", "-p", &port.to_string(), "-w"])
-            .arg(dir)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let nfcapd = Self {
-            child,
-            port,
-            dir: dir.to_owned(),
-        };
-        nfcapd.wait_until_bound();
-        nfcapd
-    }
-
-    /// nfcapd says nothing when it is ready: look for its socket.
-    fn wait_until_bound(&self) {
-        let port = format!(":{:04X} ", self.port);
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let tables = ["/proc/net/udp", "/proc/net/udp6"];
-            let bound = tables.iter().any(|table| {
-                fs::read_to_string(table).is_ok_and(|sockets| sockets.contains(&port))
-            });
-            if bound {
-                return;
-            }
-            assert!(Instant::now() < deadline, "nfcapd did not bind");
-            std::thread::yield_now();
-        }
-    }
-
-    /// Ends it, which writes its file, and sums what it stored.
-    fn stop(mut self) -> Sums {
-        let pid = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-        self.child.wait().unwrap();
-        let output = command("nfdump")
-            .arg("-R")
-            .arg(&self.dir)
-            .arg("-I")
-            .output();
-        let said = String::from_utf8_lossy(&output.unwrap().stdout).into_owned();
-        let number = |name: &str| {
-            let line = said.lines().find(|line| line.starts_with(name));
-            line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
-                .unwrap_or_else(|| panic!("nfdump says no {name} in {said}"))
-        };
-        Sums {
-            flows: number("Flows:"),
-            packets: number("Packets:"),
-            bytes: number("Bytes:"),
-        }
-    }
-}
-
-fn command(program: &str) -> Command {
-    let mut command = Command::new(program);
-    command.env("PATH", search_path());
-    command
 }

@@ -16,6 +16,8 @@ mod exporters;
 mod inventory;
 mod ledger;
 mod metrics;
+mod namespace;
+mod peers;
 mod sender;
 mod support;
 mod tidy;
