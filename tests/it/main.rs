@@ -17,6 +17,7 @@ mod inventory;
 mod ledger;
 mod metrics;
 mod namespace;
+mod openvswitch;
 mod peers;
 mod sender;
 mod support;

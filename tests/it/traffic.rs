@@ -52,6 +52,21 @@ pub(crate) fn write_capture(path: &Path, flows: u32, with_ipv6: bool, start: u64
     sums
 }
 
+/// Writes datagrams that came to a port as a capture of them would be.
+pub(crate) fn write_datagrams(path: &Path, port: u16, datagrams: &[Vec<u8>]) {
+    let mut writer = PcapWriter::new(File::create(path).unwrap()).unwrap();
+    for datagram in datagrams {
+        let mut body = [port, port, u16::try_from(8 + datagram.len()).unwrap(), 0]
+            .map(u16::to_be_bytes)
+            .concat();
+        body.extend(datagram);
+        let frame = ipv4_frame(Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST, 17, &body);
+        let length = u32::try_from(frame.len()).unwrap();
+        let packet = PcapPacket::new(Duration::from_secs(1), length, &frame);
+        writer.write_packet(&packet).unwrap();
+    }
+}
+
 const ETHERNET: usize = 14;
 
 fn ethernet(kind: u16) -> Vec<u8> {
@@ -63,15 +78,20 @@ fn ethernet(kind: u16) -> Vec<u8> {
 fn ipv4(flow: u32, payload: usize) -> Vec<u8> {
     let protocol = if flow.is_multiple_of(2) { 17 } else { 6 };
     let body = transport(flow, protocol, payload);
+    let source = Ipv4Addr::from(0x0a00_0000 + flow / 3);
+    let destination = Ipv4Addr::new(192, 0, 2, (flow % 250) as u8);
+    ipv4_frame(source, destination, protocol, &body)
+}
+
+fn ipv4_frame(source: Ipv4Addr, destination: Ipv4Addr, protocol: u8, body: &[u8]) -> Vec<u8> {
     let mut frame = ethernet(0x0800);
     let mut header = [0_u8; 20];
     header[0] = 0x45;
     header[2..4].copy_from_slice(&u16::try_from(20 + body.len()).unwrap().to_be_bytes());
     header[8] = 64;
     header[9] = protocol;
-    let source = Ipv4Addr::from(0x0a00_0000 + flow / 3);
     header[12..16].copy_from_slice(&source.octets());
-    header[16..20].copy_from_slice(&Ipv4Addr::new(192, 0, 2, (flow % 250) as u8).octets());
+    header[16..20].copy_from_slice(&destination.octets());
     let sum = checksum(&header);
     header[10..12].copy_from_slice(&sum.to_be_bytes());
     frame.extend(header);
