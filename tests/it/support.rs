@@ -3,8 +3,9 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::UdpSocket;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -13,6 +14,12 @@ use tempfile::TempDir;
 /// How long anything may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The program under test.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_flowlogd");
+
+/// Lines a daemon wrote.
+type Log = Arc<Mutex<Vec<String>>>;
+
 /// A running flowlogd with its own state directory, ended when dropped.
 pub(crate) struct Daemon {
     child: Child,
@@ -20,6 +27,7 @@ pub(crate) struct Daemon {
     pub(crate) port: u16,
     /// Its admin API.
     pub(crate) url: String,
+    log: Log,
     _owned: Option<TempDir>,
 }
 
@@ -39,33 +47,39 @@ impl Daemon {
 
     /// The same on a port that exporters know already.
     pub(crate) fn start_on(port: u16, dir: &Path, settings: &str) -> Self {
-        let config = dir.join("flowlogd.toml");
-        let text = format!(
-            "[listen]\naddresses = [\"127.0.0.1:{port}\"]\n\
-             [http]\naddress = \"127.0.0.1:0\"\n\
-             [state]\ndir = {dir:?}\n{settings}"
-        );
-        fs::write(&config, text).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_flowlogd"))
-            .arg("run")
-            .arg("--config")
-            .arg(&config)
+        let mut command = Command::new(PROGRAM);
+        command.arg("run").arg("--config");
+        command.arg(configure(port, dir, settings));
+        Self::launch(command, port)
+    }
+
+    /// Runs a command that is, or becomes, a daemon, and waits until it is ready.
+    pub(crate) fn launch(mut command: Command, port: u16) -> Self {
+        let mut child = command
             .env("RUST_LOG", "info")
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let url = announced_url(&mut child);
+        let log = Arc::default();
+        let url = announced_url(&mut child, &log);
         let daemon = Self {
             child,
             port,
             url,
+            log,
             _owned: None,
         };
         daemon.wait_until("ready", |daemon| {
             daemon.get("/readyz")["ready"] == json!(true)
         });
         daemon
+    }
+
+    /// How many lines of its log have these words, since it was announced.
+    pub(crate) fn logged(&self, words: &str) -> usize {
+        let log = self.log.lock().unwrap();
+        log.iter().filter(|line| line.contains(words)).count()
     }
 
     /// GETs a JSON view; `null` when the daemon does not answer.
@@ -160,9 +174,21 @@ impl Drop for Daemon {
     }
 }
 
+/// Writes the configuration of a daemon that lives in `dir`.
+pub(crate) fn configure(port: u16, dir: &Path, settings: &str) -> PathBuf {
+    let config = dir.join("flowlogd.toml");
+    let text = format!(
+        "[listen]\naddresses = [\"127.0.0.1:{port}\"]\n\
+         [http]\naddress = \"127.0.0.1:0\"\n\
+         [state]\ndir = {dir:?}\n{settings}"
+    );
+    fs::write(&config, text).unwrap();
+    config
+}
+
 /// Reads the daemon's log until it says where its HTTP listener is, then keeps
 /// reading in the background so that the pipe never fills.
-fn announced_url(child: &mut Child) -> String {
+fn announced_url(child: &mut Child, log: &Log) -> String {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let mut seen = Vec::new();
     for line in lines.by_ref() {
@@ -171,7 +197,12 @@ fn announced_url(child: &mut Child) -> String {
             let is_address = |c: &char| c.is_ascii_alphanumeric() || ".:[]".contains(*c);
             let address: String = rest.chars().take_while(is_address).collect();
             let url = format!("http://{address}");
-            std::thread::spawn(move || lines.for_each(drop));
+            let log = Arc::clone(log);
+            std::thread::spawn(move || {
+                lines
+                    .map_while(Result::ok)
+                    .for_each(|line| log.lock().unwrap().push(line));
+            });
             return url;
         }
         seen.push(line);
