@@ -10,7 +10,9 @@
 )]
 
 mod at_rest;
+mod activation;
 mod corpus;
+mod disk;
 mod ends;
 mod exporters;
 mod inventory;
@@ -24,4 +26,5 @@ mod scrape;
 mod sender;
 mod support;
 mod tidy;
+mod top;
 mod traffic;

@@ -16,6 +16,14 @@ pub(crate) fn in_private_network(test: impl FnOnce() + Send) {
     });
 }
 
+/// Runs a test whose mounts nobody else sees. Skipped without the privilege.
+pub(crate) fn with_private_mounts(test: impl FnOnce() + Send) {
+    in_namespace(CloneFlags::CLONE_NEWNS, || {
+        run("mount", "--make-rprivate /");
+        test();
+    });
+}
+
 /// A namespace belongs to a thread and its children: the test gets a thread.
 fn in_namespace(kind: CloneFlags, test: impl FnOnce() + Send) {
     let work = || match unshare(kind) {
