@@ -5,13 +5,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::daemon::clock;
+use crate::daemon::clock::{self, Monotonic};
 use crate::daemon::exchange::{Exchange, Outcome, Parcel};
 use crate::daemon::losses::Place;
 use crate::daemon::metrics;
 use crate::flow::Amount;
 use crate::logstore::LogStore;
 use crate::logstore::Refused;
+use crate::telemetry::RateLimit;
 
 /// How often it looks whether the exchange is closed when nothing arrives.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -19,9 +20,10 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// Moves batches from the exchange into the log store until the exchange is
 /// closed and empty, then makes everything durable.
 pub(super) fn write(exchange: &Exchange, store: &LogStore) {
+    let mut complaints = Complaints::new();
     while !exchange.is_drained() {
         if let Some(parcel) = exchange.take(PATIENCE) {
-            settle(exchange, store, parcel);
+            settle(exchange, store, parcel, &mut complaints);
         }
     }
     if let Err(error) = store.flush() {
@@ -30,26 +32,50 @@ pub(super) fn write(exchange: &Exchange, store: &LogStore) {
 }
 
 /// Moves one batch and books where it ended.
-fn settle(exchange: &Exchange, store: &LogStore, parcel: Parcel) {
+fn settle(exchange: &Exchange, store: &LogStore, parcel: Parcel, complaints: &mut Complaints) {
     let amount = parcel.amount;
     let began = Instant::now();
     let taken = store.append(parcel.batch, &parcel.routes, clock::unix_ms());
     metrics::settled(began.elapsed());
     let refused = match taken {
         Ok(()) => Amount::default(),
-        Err(Refused {
-            amount,
-            exporters,
-            error,
-        }) => {
-            let whose = Whose(&exporters);
-            tracing::error!(records = amount.records, %whose, %error, "the log store refused flows");
-            exchange.attribute(Place::LogStore, &exporters);
-            amount
+        Err(refused) => {
+            complaints.complain(&refused);
+            exchange.attribute(Place::LogStore, &refused.exporters);
+            refused.amount
         }
     };
     exchange.settle(amount - refused, Outcome::Kept);
     exchange.settle(refused, Outcome::Refused);
+}
+
+/// What the log says of refused batches: a full disk refuses every one. The
+/// ledger counts them all, the log names a few.
+struct Complaints {
+    limit: RateLimit<()>,
+    clock: Monotonic,
+}
+
+impl Complaints {
+    fn new() -> Self {
+        Self {
+            limit: RateLimit::new(1),
+            clock: Monotonic::start(),
+        }
+    }
+
+    fn complain(&mut self, refused: &Refused) {
+        let Some(unnamed) = self.limit.admit((), self.clock.now_ms()) else {
+            return;
+        };
+        let Refused {
+            amount,
+            exporters,
+            error,
+        } = refused;
+        let whose = Whose(exporters);
+        tracing::error!(records = amount.records, unnamed, %whose, %error, "the log store refused flows");
+    }
 }
 
 /// Exporters on one line, with their records; the first few.
