@@ -19,6 +19,7 @@ use crate::listen::Waker;
 use crate::session::Arrival;
 use crate::session::Peer;
 use crate::session::TemplateView;
+use crate::telemetry::RateLimit;
 
 /// How long a lane waits for datagrams before it looks at its timers.
 const TICK: Duration = Duration::from_millis(100);
@@ -67,6 +68,7 @@ impl Worker {
             sockets,
             inbox,
             monotonic,
+            complaints: RateLimit::new(2),
             decoding_time: decoding_time(),
         };
         let thread = thread::Builder::new()
@@ -112,7 +114,18 @@ struct Run {
     sockets: LaneSockets,
     inbox: Receiver<Command>,
     monotonic: Monotonic,
+    /// What goes wrong here does so many times a second.
+    complaints: RateLimit<Trouble>,
     decoding_time: Histogram,
+}
+
+/// What may go wrong with sockets.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum Trouble {
+    /// Taking datagrams.
+    Receiving,
+    /// Reading how many were dropped.
+    Counting,
 }
 
 impl Run {
@@ -135,7 +148,12 @@ impl Run {
         let received = match self.sockets.receive(Some(patience)) {
             Ok(received) => received,
             Err(error) => {
-                tracing::error!(%error, "receiving failed; trying again");
+                if let Some(unnamed) = self
+                    .complaints
+                    .admit(Trouble::Receiving, self.monotonic.now_ms())
+                {
+                    tracing::error!(%error, unnamed, "receiving failed; trying again");
+                }
                 thread::sleep(TICK);
                 return 0;
             }
@@ -166,7 +184,12 @@ impl Run {
     fn count_losses(&mut self) {
         match self.sockets.drops() {
             Ok(missed) => self.lane.missed(missed),
-            Err(error) => tracing::warn!(%error, "cannot read the sockets' drop counters"),
+            Err(error) => {
+                let now_ms = self.monotonic.now_ms();
+                if let Some(unnamed) = self.complaints.admit(Trouble::Counting, now_ms) {
+                    tracing::warn!(%error, unnamed, "cannot read the sockets' drop counters");
+                }
+            }
         }
         let oversized = self.sockets.stats().map(|socket| socket.oversized).sum();
         let errors = self.sockets.stats().map(|socket| socket.errors).sum();

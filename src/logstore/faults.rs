@@ -88,12 +88,20 @@ impl Disk {
         }
     }
 
-    pub(super) fn step(&self, path: &Path) -> io::Result<()> {
+    /// An operation that may need space.
+    pub(super) fn take_space(&self, path: &Path) -> io::Result<()> {
+        let name = path.to_string_lossy();
+        let is_full =
+            self.with(|state| state.full_for.is_some_and(|suffix| name.ends_with(suffix)));
+        if is_full == Some(true) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.step()
+    }
+
+    /// Any operation.
+    pub(super) fn step(&self) -> io::Result<()> {
         self.with(|state| {
-            let name = path.to_string_lossy();
-            if state.full_for.is_some_and(|suffix| name.ends_with(suffix)) {
-                return Err(io::ErrorKind::StorageFull.into());
-            }
             if state.steps_left == 0 {
                 return Err(io::Error::other("the disk has stopped"));
             }

@@ -9,8 +9,8 @@
     reason = "tests may fail loudly"
 )]
 
-mod at_rest;
 mod activation;
+mod at_rest;
 mod corpus;
 mod disk;
 mod ends;

@@ -179,6 +179,8 @@ const LOGSTORE: &[Metric] = table! {
         CountBy("from", |now| labels(["tail", "parts"], [now.stored.stats.parts_written, now.stored.stats.parts_merged]));
     "flowlogd_logstore_parts_removed_total" "Parts deleted with their hour, and set aside because they are damaged or gone."
         CountBy("reason", |now| labels(["retired", "damaged"], [now.stored.stats.retired_parts, now.stored.stats.damaged_parts]));
+    "flowlogd_logstore_damaged_files_removed_total" "Damaged files that were kept, deleted for their age or the disk budget."
+        Count(|now| now.stored.stats.removed_damaged);
     "flowlogd_logstore_debris_files_total" "Files removed because no manifest names them."
         Count(|now| now.stored.stats.debris_files);
     "flowlogd_logstore_retired_records_total" "Records deleted with their hour, by why."
