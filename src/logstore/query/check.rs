@@ -18,6 +18,7 @@ use datafusion::sql::sqlparser::tokenizer::Tokenizer;
 
 use super::QueryError;
 use super::QueryErrorKind;
+use super::expand;
 
 /// The one SELECT or EXPLAIN that `sql` holds.
 pub(super) fn one_question(sql: &str) -> Result<Statement, QueryError> {
@@ -40,6 +41,7 @@ pub(super) fn one_question(sql: &str) -> Result<Statement, QueryError> {
     let statement = only_one(&mut statements)?;
     let query = question(&statement)?;
     measure(query)?;
+    expand::expand(query)?;
     Ok(statement)
 }
 

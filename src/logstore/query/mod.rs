@@ -10,6 +10,7 @@ mod deadline;
 mod element;
 mod engine;
 mod error;
+mod expand;
 mod network;
 mod table;
 mod weigh;
