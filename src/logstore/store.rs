@@ -189,7 +189,7 @@ impl LogStore {
         for shard in self.shards() {
             let flushed = shard.flush(&self.ledger);
             self.note(&shard, &flushed, shard.tail().1.unwrap_or(0));
-            first = first.and(flushed.map(|_| ()));
+            first = first.and_then(|()| flushed.map(drop));
         }
         first
     }

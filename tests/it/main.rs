@@ -22,7 +22,6 @@ mod mutation;
 mod namespace;
 mod openvswitch;
 mod peers;
-mod scrape;
 mod sender;
 mod support;
 mod tidy;
