@@ -35,6 +35,8 @@ pub mod daemon;
 pub mod element;
 pub mod flow;
 pub mod flowlog;
+#[cfg(feature = "journal")]
+pub mod journal;
 pub mod listen;
 #[cfg(feature = "logstore")]
 pub mod logstore;

@@ -1,0 +1,266 @@
+//! The journal as its users see it.
+
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use bytes::Bytes;
+
+use super::error::CommitError;
+use super::error::DestinationError;
+use super::error::Fault;
+use super::error::OpenError;
+use super::error::ReadError;
+use super::error::Refused;
+use super::frame::DestinationId;
+use super::frame::Frame;
+use super::frame::Kind;
+use super::frame::Share;
+use super::fs::Fs;
+use super::read::Sight;
+use super::read::Step;
+use super::recover::Recovered;
+use super::recover::recover;
+use super::settings::Settings;
+use super::snapshot;
+use super::state::State;
+use super::stats::Stats;
+
+/// A durable, bounded, append-only log with progress per destination.
+///
+/// All calls may come from any thread. `append`, `next` and `ack` write at
+/// most to the page cache, except that now and then `append` creates a segment
+/// or makes room for one; `commit` and `persist_progress` wait for the disk,
+/// without keeping the others waiting.
+pub struct Journal {
+    state: Mutex<State>,
+    /// One commit at a time.
+    turn: Mutex<()>,
+    disk: Arc<dyn Fs>,
+    uuid: [u8; 16],
+    _lock: Box<dyn Send + Sync>,
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut debug = formatter.debug_struct("Journal");
+        debug.field("disk", &self.disk).finish_non_exhaustive()
+    }
+}
+
+impl Journal {
+    /// Opens the journal in a directory, makes one where there is none, and
+    /// recovers from whatever befell it.
+    ///
+    /// # Errors
+    /// `Locked` by another process, `Newer` format, or a directory that cannot
+    /// be used at all. Damage is no error.
+    pub fn open(settings: Settings, disk: impl Fs) -> Result<(Self, Recovered), OpenError> {
+        let disk: Arc<dyn Fs> = Arc::new(disk);
+        let lock = disk.lock()?;
+        let (state, recovered) = recover(settings.checked(), Arc::clone(&disk))?;
+        let journal = Self {
+            uuid: state.uuid,
+            state: Mutex::new(state),
+            turn: Mutex::new(()),
+            disk,
+            _lock: lock,
+        };
+        Ok((journal, recovered))
+    }
+
+    /// The journal's own number: the first half of a `flow-id`.
+    pub fn id(&self) -> u64 {
+        let (first, _) = self.uuid.split_first_chunk().unwrap_or((&[0; 8], &[]));
+        u64::from_be_bytes(*first)
+    }
+
+    /// The id of a destination, a new one where the name is new. It is durable
+    /// with the first rows that have it.
+    ///
+    /// # Errors
+    /// A name of no or more than 512 octets, or one too many.
+    pub fn destination(&self, name: &str) -> Result<DestinationId, DestinationError> {
+        self.state().destination(name)
+    }
+
+    /// Takes a frame and gives the number of its first row. Rows of several
+    /// shares may be the same.
+    ///
+    /// The frame is durable after the next [`Journal::commit`] that succeeds.
+    ///
+    /// # Errors
+    /// Why it was not taken; its shares then count as refused.
+    pub fn append(
+        &self,
+        kind: Kind,
+        shares: &[Share],
+        body: Bytes,
+        now_ms: u64,
+    ) -> Result<u64, Refused> {
+        let taken = self.state().append(kind, shares, body.clone(), now_ms);
+        let taken = match taken {
+            // Not the disk is slow but the commits are rare: that can be helped.
+            Err(Refused::MemoryFull) if self.commit().is_ok() => {
+                self.state().append(kind, shares, body, now_ms)
+            }
+            taken => taken,
+        };
+        if taken.is_err() {
+            self.state().count_refused(shares);
+        }
+        taken
+    }
+
+    /// Makes all frames durable that were appended before the call. Gives the
+    /// first number that is not.
+    ///
+    /// # Errors
+    /// What keeps the journal from writing. The rows stay in memory, are read
+    /// from there, and are written by a later commit.
+    pub fn commit(&self) -> Result<u64, CommitError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..SYNC_TRIES {
+            let (written, unsynced) = {
+                let mut state = self.state();
+                (state.write_pending(), state.unsynced())
+            };
+            let synced = unsynced.sync();
+            let mut state = self.state();
+            if synced.is_err() {
+                state.note_sync_failed();
+                continue;
+            }
+            state.note_synced(&unsynced);
+            state.fault = written.err();
+            return written.map(|()| state.durable_to).map_err(CommitError);
+        }
+        Err(CommitError(Fault::Io))
+    }
+
+    /// The first frame with rows of a destination after the row `after` that
+    /// are not acknowledged; 0 is before all. Only durable rows are given out,
+    /// except while the disk takes none.
+    ///
+    /// # Errors
+    /// `Scattered` where too much is under way; or as the system says.
+    pub fn next(&self, destination: DestinationId, after: u64) -> Result<Option<Frame>, ReadError> {
+        self.find(destination, after.saturating_add(1), Sight::Reader)
+    }
+
+    /// Notes that rows of a destination are delivered; rows of others in the
+    /// range do not matter.
+    pub fn ack(&self, destination: DestinationId, rows: Range<u64>) {
+        let rows = rows.start.max(1)..rows.end.min(self.state().next_seq);
+        let mut from = rows.start;
+        while from < rows.end {
+            let state = self.state();
+            let mut known = state.of(destination).into_iter();
+            if known.any(|destination| destination.knows(&(from..rows.end))) {
+                break;
+            }
+            drop(state);
+            // What each share stands for has to be known.
+            match self.find(destination, from, Sight::Everything) {
+                Ok(Some(frame)) => from = frame.rows().end,
+                Ok(None) | Err(_) => break,
+            }
+        }
+        self.state().acknowledge(destination, &rows);
+    }
+
+    /// Makes progress durable, then removes the segments nobody needs. To be
+    /// called at least every second.
+    ///
+    /// # Errors
+    /// As the system says; the progress made durable before still is.
+    pub fn persist_progress(&self) -> io::Result<()> {
+        let (mut slots, progress, free) = {
+            let mut state = self.state();
+            let Some(slots) = state.slots.take() else {
+                // Another thread is at it.
+                return Ok(());
+            };
+            let (progress, free) = state.progress();
+            (slots, progress, free)
+        };
+        let written = slots.write(&*self.disk, &progress);
+        let mut state = self.state();
+        state.slots = Some(slots);
+        state.note_persisted(written, &free)
+    }
+
+    /// The journal's state. Terms of a destination's amounts are of one moment.
+    pub fn stats(&self, now_ms: u64) -> Stats {
+        self.state().stats(now_ms)
+    }
+
+    /// Keeps the open flows of the cache as of the row `seq`, in place of those
+    /// kept before.
+    ///
+    /// # Errors
+    /// As the system says; what was kept before still is.
+    pub fn save_snapshot(&self, seq: u64, flows: &[u8]) -> io::Result<()> {
+        snapshot::save(&*self.disk, seq, flows)?;
+        self.state().note_snapshot(snapshot::file_len(flows));
+        Ok(())
+    }
+
+    /// What the last process kept that did not end clean. It stays on disk
+    /// until the next is saved, so that a crash right after does not lose it.
+    pub fn take_snapshot(&self) -> Option<(u64, Bytes)> {
+        snapshot::read(&*self.disk)
+    }
+
+    /// Ends the journal's use: makes everything durable and removes the
+    /// snapshot.
+    ///
+    /// # Errors
+    /// What is not durable; the snapshot is then still there.
+    pub fn close(self) -> io::Result<()> {
+        self.commit().map_err(io::Error::other)?;
+        self.persist_progress()?;
+        snapshot::remove(&*self.disk)
+    }
+
+    fn find(
+        &self,
+        destination: DestinationId,
+        mut from: u64,
+        sight: Sight,
+    ) -> Result<Option<Frame>, ReadError> {
+        loop {
+            let place = match self.state().step(destination, from, sight)? {
+                Step::Nothing => return Ok(None),
+                Step::Found(frame) => return Ok(Some(frame)),
+                Step::GoOn(row) => {
+                    from = row;
+                    continue;
+                }
+                Step::Look(place) => place,
+            };
+            let seen = match place.look(destination) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.state().note_missing(&place);
+                    from = place.seqs.end;
+                    continue;
+                }
+                seen => seen?,
+            };
+            match self.state().note_seen(destination, &place, seen, sight)? {
+                Ok(frame) => return Ok(Some(frame)),
+                Err(row) => from = row,
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Times a commit goes on after a failed sync, each with new files.
+const SYNC_TRIES: usize = 3;

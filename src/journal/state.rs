@@ -1,0 +1,493 @@
+//! What the journal knows, and the way of a frame to the disk.
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::destination::Destination;
+use super::error::DestinationError;
+use super::error::Fault;
+use super::error::Refused;
+use super::format::Content;
+use super::format::HEADER_LEN;
+use super::format::Head;
+use super::format::Header;
+use super::format::NAME_LEN_MAX;
+use super::format::SHARES_MAX;
+use super::format::Seal;
+use super::format::VERSION;
+use super::format::are_shares_of;
+use super::format::encode_names;
+use super::format::encode_prefix;
+use super::format::segment_name;
+use super::frame::DestinationId;
+use super::frame::Kind;
+use super::frame::Share;
+use super::fs::File;
+use super::fs::Fs;
+use super::fs::TEMPORARY;
+use super::fs::write_all_at;
+use super::progress::Slots;
+use super::segment::Segment;
+use super::settings::Settings;
+use super::settings::WhenFull;
+use super::stats::Counters;
+use super::window::Held;
+use super::window::Window;
+
+/// Everything behind the journal's lock.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) disk: Arc<dyn Fs>,
+    pub(super) settings: Settings,
+    pub(super) uuid: [u8; 16],
+    pub(super) seal: Seal,
+    /// By number; the last may take frames.
+    pub(super) segments: VecDeque<Segment>,
+    pub(super) next_number: u64,
+    pub(super) window: Window,
+    /// First number that has no row.
+    pub(super) next_seq: u64,
+    /// Rows below it stand in a segment, or need not.
+    pub(super) written_to: u64,
+    /// Rows below it are durable, or need not be.
+    pub(super) durable_to: u64,
+    /// By id.
+    pub(super) destinations: Vec<Destination>,
+    pub(super) ids: HashMap<String, DestinationId>,
+    /// What keeps the journal from writing.
+    pub(super) fault: Option<Fault>,
+    /// `None` while progress is being written without the lock.
+    pub(super) slots: Option<Slots>,
+    /// Octets of the snapshot.
+    pub(super) snapshot_bytes: u64,
+    /// Octets of copies of what was damaged.
+    pub(super) bad_bytes: u64,
+    pub(super) counters: Counters,
+}
+
+impl State {
+    /// The id of a destination, new or old.
+    pub(super) fn destination(&mut self, name: &str) -> Result<DestinationId, DestinationError> {
+        if let Some(id) = self.ids.get(name) {
+            return Ok(*id);
+        }
+        if name.is_empty() || name.len() > NAME_LEN_MAX {
+            return Err(DestinationError::Name(name.len()));
+        }
+        let count = self.destinations.len();
+        let id = u32::try_from(count).ok();
+        let id = id.filter(|_| count < self.settings.destinations_max);
+        let id = DestinationId(id.ok_or(DestinationError::TooMany(count))?);
+        self.add_destination(name.to_owned(), id);
+        Ok(id)
+    }
+
+    pub(super) fn add_destination(&mut self, name: String, id: DestinationId) {
+        self.ids.insert(name.clone(), id);
+        self.destinations.push(Destination::new(name));
+    }
+
+    pub(super) fn of(&self, id: DestinationId) -> Option<&Destination> {
+        self.destinations.get(usize::try_from(id.0).ok()?)
+    }
+
+    pub(super) fn of_mut(&mut self, id: DestinationId) -> Option<&mut Destination> {
+        self.destinations.get_mut(usize::try_from(id.0).ok()?)
+    }
+
+    /// Counts a frame that was not taken.
+    pub(super) fn count_refused(&mut self, shares: &[Share]) {
+        for share in shares {
+            if let Some(destination) = self.of_mut(share.destination) {
+                destination.amounts.refused += share.amount;
+            }
+        }
+    }
+
+    /// Takes a frame into memory and, if the disk does, onto it.
+    pub(super) fn append(
+        &mut self,
+        kind: Kind,
+        shares: &[Share],
+        body: Bytes,
+        now_ms: u64,
+    ) -> Result<u64, Refused> {
+        let first_seq = self.next_seq;
+        let frame = self.held(kind, shares, body, now_ms)?;
+        self.make_memory(frame.head.frame_len())?;
+        self.next_seq = frame.head.end_seq();
+        self.window.push(frame);
+        for share in shares {
+            if let Some(destination) = self.of_mut(share.destination) {
+                destination.amounts.pending += share.amount;
+            }
+        }
+        if self.write_pending() == Err(Fault::Quota) && self.written_to <= first_seq {
+            // Nobody has seen it: it was never there.
+            self.forget_newest(first_seq, shares);
+            return Err(Refused::Full);
+        }
+        Ok(first_seq)
+    }
+
+    fn forget_newest(&mut self, first_seq: u64, shares: &[Share]) {
+        self.window.pop_newest();
+        self.next_seq = first_seq;
+        for share in shares {
+            if let Some(destination) = self.of_mut(share.destination) {
+                destination.amounts.pending = destination.amounts.pending - share.amount;
+            }
+        }
+    }
+
+    fn held(
+        &self,
+        kind: Kind,
+        shares: &[Share],
+        body: Bytes,
+        now_ms: u64,
+    ) -> Result<Held, Refused> {
+        let are_known = shares.iter().all(|share| self.of(share.destination).is_some());
+        let count = shares.len();
+        if !are_known || count == 0 || count > SHARES_MAX || !are_shares_of(shares, u32::MAX) {
+            return Err(Refused::Shares);
+        }
+        let max = self.settings.segment_bytes / 2;
+        let too_large = |len| Refused::TooLarge { len, max };
+        let content = Content::Rows(kind);
+        let encoded = encode_prefix(content, self.next_seq, shares, &body, now_ms, self.seal);
+        let (head, prefix) = encoded.ok_or_else(|| too_large(body.len() as u64))?;
+        let len = head.frame_len();
+        if len > max {
+            return Err(too_large(len));
+        }
+        Ok(Held {
+            head,
+            kind,
+            shares: shares.to_vec(),
+            prefix,
+            body,
+        })
+    }
+
+    /// Makes room in memory: drops frames that are durable, then, if the disk
+    /// takes none and the policy says so, the oldest that is not.
+    fn make_memory(&mut self, len: u64) -> Result<(), Refused> {
+        let max = self.settings.window_bytes;
+        self.trim_window(max.saturating_sub(len));
+        if self.window.bytes() + len <= max {
+            return Ok(());
+        }
+        // The disk may be well again, or have room when its oldest is gone.
+        let mut written = self.write_pending();
+        while written == Err(Fault::NoSpace)
+            && self.settings.when_full == WhenFull::DropOldestUnsent
+            && self.drop_oldest_segment().is_ok()
+        {
+            written = self.write_pending();
+        }
+        if self.settings.when_full == WhenFull::DropOldestUnsent && written.is_err() {
+            while self.window.bytes() + len > max && self.window.oldest().is_some() {
+                self.drop_oldest_in_memory();
+            }
+        }
+        if self.window.bytes() + len <= max {
+            Ok(())
+        } else {
+            Err(Refused::MemoryFull)
+        }
+    }
+
+    /// Gives up frames in memory that are durable, oldest first, until there
+    /// are at most so many octets.
+    pub(super) fn trim_window(&mut self, max: u64) {
+        while let Some(frame) = self.window.oldest() {
+            let is_durable = frame.head.end_seq() <= self.durable_to;
+            let is_wanted = self.window.bytes() <= max && !self.is_settled(frame);
+            if !is_durable || is_wanted {
+                break;
+            }
+            self.window.pop_oldest();
+        }
+    }
+
+    fn drop_oldest_in_memory(&mut self) {
+        let Some(frame) = self.window.pop_oldest() else {
+            return;
+        };
+        let end = frame.head.end_seq();
+        for share in &frame.shares {
+            let rows = share.seqs(frame.head.first_seq);
+            let is_written = end <= self.written_to;
+            let Some(destination) = self.of_mut(share.destination) else {
+                continue;
+            };
+            if destination.settled.covers(&rows) {
+                continue;
+            }
+            destination.evict(rows.clone(), share.amount);
+            if is_written && let Some(segment) = self.segment_of(rows.start) {
+                segment.release(share.destination, share.amount);
+            }
+        }
+        self.written_to = self.written_to.max(end);
+        self.durable_to = self.durable_to.max(end);
+    }
+
+    /// Whether all rows of a frame are delivered.
+    pub(super) fn is_settled(&self, frame: &Held) -> bool {
+        frame.shares.iter().all(|share| {
+            let rows = share.seqs(frame.head.first_seq);
+            self.of(share.destination)
+                .is_none_or(|destination| destination.settled.covers(&rows))
+        })
+    }
+
+    /// The segment that has a row.
+    pub(super) fn segment_of(&mut self, seq: u64) -> Option<&mut Segment> {
+        let at = self
+            .segments
+            .partition_point(|segment| segment.seqs.end <= seq);
+        self.segments
+            .get_mut(at)
+            .filter(|segment| segment.seqs.contains(&seq))
+    }
+
+    /// Writes all frames that are in memory only. Those that were delivered
+    /// from there are not written.
+    pub(super) fn write_pending(&mut self) -> Result<(), Fault> {
+        while let Some(frame) = self.window.first_from(self.written_to) {
+            if !self.is_settled(&frame) {
+                self.write(&frame).inspect_err(|fault| self.fault = Some(*fault))?;
+            }
+            self.written_to = frame.head.end_seq();
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, frame: &Held) -> Result<(), Fault> {
+        for _ in 0..WRITE_TRIES {
+            let names = self.make_active(frame)?;
+            let Some(segment) = self.segments.back_mut() else {
+                break;
+            };
+            match write_frame(segment, names.as_ref(), frame) {
+                Ok(offset) => {
+                    self.note_written(frame, offset);
+                    return Ok(());
+                }
+                Err(error) => {
+                    self.counters.write_failures += 1;
+                    if Fault::of(&error) == Fault::NoSpace {
+                        return Err(Fault::NoSpace);
+                    }
+                    // The next try goes to another file.
+                    self.seal_active();
+                }
+            }
+        }
+        Err(Fault::Io)
+    }
+
+    fn note_written(&mut self, frame: &Held, offset: u64) {
+        let names = self.destinations.len();
+        let destinations = &self.destinations;
+        let Some(segment) = self.segments.back_mut() else {
+            return;
+        };
+        segment.names = names;
+        segment.index(offset, &frame.head, &frame.shares);
+        for share in &frame.shares {
+            let rows = share.seqs(frame.head.first_seq);
+            let of = usize::try_from(share.destination.0).ok();
+            let of = of.and_then(|id| destinations.get(id));
+            if of.is_some_and(|destination| !destination.settled.covers(&rows)) {
+                segment.hold(share);
+            }
+        }
+    }
+
+    /// Sees to it that the last segment takes the frame, and gives the names
+    /// to be written before it.
+    fn make_active(&mut self, frame: &Held) -> Result<Option<(Bytes, Vec<u8>)>, Fault> {
+        let len = frame.head.frame_len();
+        let mut names = None;
+        let takes = self.segments.back().is_some_and(|segment| {
+            names = self.names_from(segment.names, frame);
+            let names = names.as_ref();
+            let names = names.map_or(0, |(prefix, body)| (prefix.len() + body.len()) as u64);
+            !segment.is_sealed
+                && (segment.len + names + len <= self.settings.segment_bytes
+                    || segment.len == HEADER_LEN as u64)
+        });
+        if takes {
+            return Ok(names);
+        }
+        self.seal_active();
+        self.make_room(self.settings.segment_bytes)?;
+        self.create_segment(frame.head.first_seq, frame.head.at_ms)
+            .map_err(|error| {
+                self.counters.write_failures += 1;
+                Fault::of(&error)
+            })?;
+        Ok(self.names_from(0, frame))
+    }
+
+    fn names_from(&self, first: usize, frame: &Held) -> Option<(Bytes, Vec<u8>)> {
+        let names = self.destinations.get(first..)?;
+        if names.is_empty() {
+            return None;
+        }
+        let names = names.iter().map(|destination| destination.name.as_str());
+        let body = encode_names(first, names);
+        let Head {
+            first_seq, at_ms, ..
+        } = frame.head;
+        let encoded = encode_prefix(Content::Names, first_seq, &[], &body, at_ms, self.seal);
+        encoded.map(|(_, prefix)| (prefix, body))
+    }
+
+    /// Lets the last segment take no more frames.
+    pub(super) fn seal_active(&mut self) {
+        if let Some(segment) = self.segments.back_mut().filter(|last| !last.is_sealed) {
+            segment.is_sealed = true;
+            close_if_synced(segment);
+        }
+    }
+
+    fn create_segment(&mut self, first_seq: u64, now_ms: u64) -> io::Result<()> {
+        let number = self.next_number;
+        // A number is tried once: what a failed try leaves is never taken up.
+        self.next_number += 1;
+        let header = Header {
+            version: VERSION,
+            uuid: self.uuid,
+            number,
+            first_seq,
+            created_ms: now_ms,
+        };
+        let name = segment_name(number);
+        let temporary = format!("{name}{TEMPORARY}");
+        let reserved = self.settings.segment_bytes;
+        let created = create_file(&*self.disk, &temporary, &header, reserved).and_then(|file| {
+            self.disk.rename(&temporary, &name)?;
+            self.disk.sync_dir()?;
+            Ok(file)
+        });
+        let file = created.inspect_err(|_| {
+            let _ = self.disk.remove(&temporary);
+            let _ = self.disk.remove(&name);
+        })?;
+        let mut segment = Segment::new(number, first_seq);
+        segment.file = Some(file);
+        segment.disk_len = reserved;
+        self.segments.push_back(segment);
+        Ok(())
+    }
+
+    /// Octets on disk.
+    pub(super) fn disk_bytes(&self) -> u64 {
+        let slots = self.slots.as_ref().map_or(0, |slots| slots.len);
+        let segments = self.segments.iter();
+        let segments: u64 = segments.map(|segment| segment.disk_len.max(segment.len)).sum();
+        segments + self.snapshot_bytes + self.bad_bytes + 2 * slots
+    }
+
+    /// Notes how large the snapshot is.
+    pub(super) fn note_snapshot(&mut self, len: u64) {
+        self.snapshot_bytes = len;
+    }
+
+    /// Makes room for so many octets within the quota.
+    fn make_room(&mut self, len: u64) -> Result<(), Fault> {
+        while self.disk_bytes() + len > self.settings.quota_bytes {
+            if self.segments.iter().any(Segment::is_free) {
+                self.persist().map_err(|error| Fault::of(&error))?;
+                continue;
+            }
+            if self.settings.when_full == WhenFull::DropNewest {
+                return Err(Fault::Quota);
+            }
+            self.drop_oldest_segment()?;
+        }
+        Ok(())
+    }
+
+    /// Drops the oldest segment and counts what it had to deliver.
+    fn drop_oldest_segment(&mut self) -> Result<(), Fault> {
+        let Some(oldest) = self.segments.front_mut() else {
+            return Err(Fault::Quota);
+        };
+        if oldest.file.is_some() {
+            // It is all there is; its frames are not even durable.
+            return Err(Fault::Quota);
+        }
+        let rows = oldest.seqs.clone();
+        let holds = std::mem::take(&mut oldest.holds);
+        self.counters.evicted_segments += u64::from(!holds.is_empty());
+        for (id, hold) in holds {
+            if let Some(destination) = self.of_mut(id) {
+                destination.evict(rows.clone(), hold.amount);
+            }
+        }
+        self.persist().map_err(|error| Fault::of(&error))
+    }
+}
+
+/// Writes a frame at the end of a segment and says where it stands.
+fn write_frame(
+    segment: &mut Segment,
+    names: Option<&(Bytes, Vec<u8>)>,
+    frame: &Held,
+) -> io::Result<u64> {
+    let Some(file) = segment.file.clone() else {
+        return Err(io::ErrorKind::NotConnected.into());
+    };
+    let mut at = segment.len;
+    let mut write = |bytes: &[u8]| {
+        write_all_at(&*file, at, bytes)?;
+        at += bytes.len() as u64;
+        io::Result::Ok(())
+    };
+    if let Some((prefix, body)) = names {
+        write(prefix)?;
+        write(body)?;
+    }
+    write(&frame.prefix)?;
+    write(&frame.body)?;
+    segment.len = at;
+    Ok(at - frame.head.frame_len())
+}
+
+fn create_file(
+    disk: &dyn Fs,
+    name: &str,
+    header: &Header,
+    reserved: u64,
+) -> io::Result<Arc<dyn File>> {
+    let file = disk.create(name)?;
+    file.allocate(reserved)?;
+    write_all_at(&*file, 0, &header.encode())?;
+    file.sync()?;
+    Ok(file)
+}
+
+/// Closes a segment that takes no more frames and has none to sync, and gives
+/// back the space it had reserved.
+pub(super) fn close_if_synced(segment: &mut Segment) {
+    if !segment.is_sealed || segment.synced_len != segment.len {
+        return;
+    }
+    if let Some(file) = segment.file.take()
+        && file.truncate(segment.len).is_ok()
+    {
+        segment.disk_len = segment.len;
+    }
+}
+
+/// Files tried for one frame before the disk counts as failing.
+const WRITE_TRIES: usize = 2;
