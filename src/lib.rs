@@ -13,7 +13,8 @@
 //! 5. [`flowlog`] says to which flow logs the exporter belongs.
 //! 6. [`cache`] merges and ages flows; what leaves it fills a
 //!    [`flow::FlowBatch`].
-//! 7. [`logstore`] keeps every routed row and answers queries.
+//! 7. [`journal`] keeps rows on disk until each destination has its own.
+//! 8. [`logstore`] keeps every routed row and answers queries.
 //!
 //! [`daemon`] is the loop that calls them in this order.
 //!

@@ -81,7 +81,11 @@ impl Destination {
 
     /// Settles rows that were delivered. Gives the shares that are complete
     /// with them.
-    pub(super) fn acknowledge(&mut self, rows: &Range<u64>, ranges_max: usize) -> Vec<(u64, Amount)> {
+    pub(super) fn acknowledge(
+        &mut self,
+        rows: &Range<u64>,
+        ranges_max: usize,
+    ) -> Vec<(u64, Amount)> {
         if !self.settled.insert(rows.clone(), ranges_max) {
             return Vec::new();
         }

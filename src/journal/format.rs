@@ -399,7 +399,11 @@ mod tests {
         let share = Share {
             destination: DestinationId(3),
             rows: 0..7,
-            amount: Amount { records: 8, octets: 9, packets: 10 },
+            amount: Amount {
+                records: 8,
+                octets: 9,
+                packets: 10,
+            },
         };
         let shares = [share];
         let content = Content::Rows(Kind::LogGroup);
@@ -408,7 +412,10 @@ mod tests {
         assert_eq!(prefix.len(), 80);
         assert_eq!((head.frame_len(), head.end_seq()), (84, 18));
         assert_eq!(Head::decode(&prefix, ours), Some(head));
-        assert_eq!(decode_shares(&prefix[44..], &head, ours), Some(shares.to_vec()));
+        assert_eq!(
+            decode_shares(&prefix[44..], &head, ours),
+            Some(shares.to_vec())
+        );
         assert_eq!(Head::decode(&prefix, Seal::new(&[2; 16])), None);
     }
 

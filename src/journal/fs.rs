@@ -325,7 +325,10 @@ mod tests {
         let refused = disk.lock().err().unwrap();
         let text = refused.to_string();
         assert!(matches!(refused, OpenError::Locked { .. }), "{text}");
-        assert!(text.contains(&format!("locked by pid {}", std::process::id())), "{text}");
+        assert!(
+            text.contains(&format!("locked by pid {}", std::process::id())),
+            "{text}"
+        );
         drop(held);
         assert!(disk.lock().is_ok());
     }

@@ -82,10 +82,7 @@ pub struct FrameReport<'a> {
 ///
 /// # Errors
 /// As the system says; damage is none.
-pub fn inspect(
-    disk: &dyn Fs,
-    mut each: impl FnMut(&FrameReport<'_>),
-) -> io::Result<Inspection> {
+pub fn inspect(disk: &dyn Fs, mut each: impl FnMut(&FrameReport<'_>)) -> io::Result<Inspection> {
     let mut names: Vec<_> = disk.list()?;
     names.retain(|name| segment_number(name).is_some());
     names.sort_unstable();

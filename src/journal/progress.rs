@@ -159,7 +159,11 @@ fn decode(bytes: &[u8]) -> Option<(u32, u64, Option<Progress>)> {
     let (uuid, mut rest) = rest.split_first_chunk::<16>()?;
     let generation = take(&mut rest)?;
     let body = (version == VERSION).then_some(rest);
-    Some((version, generation, body.and_then(|body| decode_body(*uuid, body))))
+    Some((
+        version,
+        generation,
+        body.and_then(|body| decode_body(*uuid, body)),
+    ))
 }
 
 fn decode_body(uuid: [u8; 16], mut rest: &[u8]) -> Option<Progress> {
@@ -300,9 +304,6 @@ mod tests {
         let crc = crc32c::crc32c(&bytes);
         bytes.extend_from_slice(&crc.to_le_bytes());
         std::fs::write(dir.path().join(NAMES[1]), bytes).unwrap();
-        assert!(matches!(
-            Slots::read(&disk).1,
-            Read::Newer("progress.1", 2)
-        ));
+        assert!(matches!(Slots::read(&disk).1, Read::Newer("progress.1", 2)));
     }
 }

@@ -134,7 +134,12 @@ impl State {
             self.settle(id, from..place.seqs.start);
             return Ok(Step::Look(place));
         }
-        let frames: Vec<_> = self.window.from(from).take(FRAMES_PER_STEP).cloned().collect();
+        let frames: Vec<_> = self
+            .window
+            .from(from)
+            .take(FRAMES_PER_STEP)
+            .cloned()
+            .collect();
         for frame in &frames {
             if frame.head.first_seq >= visible {
                 break;

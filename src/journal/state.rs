@@ -151,7 +151,9 @@ impl State {
         body: Bytes,
         now_ms: u64,
     ) -> Result<Held, Refused> {
-        let are_known = shares.iter().all(|share| self.of(share.destination).is_some());
+        let are_known = shares
+            .iter()
+            .all(|share| self.of(share.destination).is_some());
         let count = shares.len();
         if !are_known || count == 0 || count > SHARES_MAX || !are_shares_of(shares, u32::MAX) {
             return Err(Refused::Shares);
@@ -262,7 +264,8 @@ impl State {
     pub(super) fn write_pending(&mut self) -> Result<(), Fault> {
         while let Some(frame) = self.window.first_from(self.written_to) {
             if !self.is_settled(&frame) {
-                self.write(&frame).inspect_err(|fault| self.fault = Some(*fault))?;
+                self.write(&frame)
+                    .inspect_err(|fault| self.fault = Some(*fault))?;
             }
             self.written_to = frame.head.end_seq();
         }
@@ -393,7 +396,9 @@ impl State {
     pub(super) fn disk_bytes(&self) -> u64 {
         let slots = self.slots.as_ref().map_or(0, |slots| slots.len);
         let segments = self.segments.iter();
-        let segments: u64 = segments.map(|segment| segment.disk_len.max(segment.len)).sum();
+        let segments: u64 = segments
+            .map(|segment| segment.disk_len.max(segment.len))
+            .sum();
         segments + self.snapshot_bytes + self.bad_bytes + 2 * slots
     }
 

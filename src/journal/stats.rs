@@ -136,9 +136,8 @@ impl State {
             .filter(|segment| segment.holds.contains_key(&id));
         let on_disk = kept.find_map(|segment| {
             let mut blocks = segment.blocks.iter();
-            let open = blocks.find(|block| {
-                block.may_have(id) && !destination.settled.covers(&block.seqs)
-            });
+            let open =
+                blocks.find(|block| block.may_have(id) && !destination.settled.covers(&block.seqs));
             open.map(|block| block.at_ms)
         });
         on_disk.or_else(|| {

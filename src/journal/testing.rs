@@ -301,7 +301,10 @@ impl File for FaultyFile {
         }
         let start = usize::try_from(offset).unwrap();
         let grown = (start + len).saturating_sub(inner.files[self.node].pages.len());
-        if inner.capacity.is_some_and(|max| inner.used() + grown as u64 > max) {
+        if inner
+            .capacity
+            .is_some_and(|max| inner.used() + grown as u64 > max)
+        {
             return Err(io::ErrorKind::StorageFull.into());
         }
         let node = &mut inner.files[self.node];

@@ -46,7 +46,11 @@ fn every_octet_of_a_segment_may_flip() {
             .collect();
         assert_eq!(frames, expected, "octet {at}");
         let is_header = at < 64;
-        assert_eq!(recovered.corrupt_frames, u64::from(!is_header), "octet {at}");
+        assert_eq!(
+            recovered.corrupt_frames,
+            u64::from(!is_header),
+            "octet {at}"
+        );
         let mut again = Vec::new();
         for _ in 0..2 {
             drop(std::mem::take(&mut again));
@@ -113,7 +117,10 @@ fn a_body_damaged_in_an_old_segment_is_found_when_it_is_read() {
     assert_eq!(backlog(&journal, a).len(), 7);
     assert_eq!(backlog(&journal, a).len(), 7);
     let stats = journal.stats(0);
-    assert_eq!((stats.counters.corrupt_frames, stats.counters.corrupt_rows), (1, 1));
+    assert_eq!(
+        (stats.counters.corrupt_frames, stats.counters.corrupt_rows),
+        (1, 1)
+    );
     assert_eq!(amounts(&journal, a).damaged, amount(1));
     assert_eq!(amounts(&journal, a).pending, amount(7));
 }
@@ -182,7 +189,14 @@ fn a_newer_format_is_refused_and_not_touched() {
     fs.put("left.tmp", b"half");
     let before = fs.list().unwrap();
     let refused = Journal::open(settings(), fs.clone()).unwrap_err();
-    assert!(matches!(refused, OpenError::Newer { version: 2, known: 1, .. }));
+    assert!(matches!(
+        refused,
+        OpenError::Newer {
+            version: 2,
+            known: 1,
+            ..
+        }
+    ));
     assert!(refused.to_string().contains("0000000000000007.seg"));
     assert_eq!(fs.list().unwrap(), before);
 }

@@ -139,14 +139,21 @@ fn a_second_journal_on_the_same_directory_is_refused() {
     let (journal, _) = Journal::open(settings(), Disk::new(dir.path())).unwrap();
     let refused = Journal::open(settings(), Disk::new(dir.path())).unwrap_err();
     let pid = std::process::id();
-    assert!(refused.to_string().contains(&format!("locked by pid {pid}")));
+    assert!(
+        refused
+            .to_string()
+            .contains(&format!("locked by pid {pid}"))
+    );
     // A look needs no lock.
     let a = journal.destination("a").unwrap();
     append(&journal, a, 3, "x");
     journal.commit().unwrap();
     let mut rows = 0;
     let seen = inspect(&Disk::new(dir.path()), |frame| rows += frame.rows).unwrap();
-    assert_eq!((rows, seen.segments.len(), seen.is_damaged()), (3, 1, false));
+    assert_eq!(
+        (rows, seen.segments.len(), seen.is_damaged()),
+        (3, 1, false)
+    );
     assert_eq!(seen.name_of(a), Some("a"));
     drop(journal);
     let (journal, _) = Journal::open(settings(), Disk::new(dir.path())).unwrap();

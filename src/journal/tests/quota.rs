@@ -1,6 +1,7 @@
 //! What goes when the quota is used up, and what is kept for whom.
 
 use super::*;
+use crate::journal::testing::Failure;
 
 /// One frame a segment, eight segments.
 fn tight(when_full: WhenFull) -> (FaultyFs, Journal) {
@@ -20,7 +21,11 @@ fn long(number: usize) -> String {
     format!("{number:0430}")
 }
 
-fn try_append(journal: &Journal, destination: DestinationId, number: usize) -> Result<u64, Refused> {
+fn try_append(
+    journal: &Journal,
+    destination: DestinationId,
+    number: usize,
+) -> Result<u64, Refused> {
     let shares = [share(destination, 0..1)];
     let appended = journal.append(Kind::Flows, &shares, long(number).into(), 0);
     journal.commit().unwrap();
@@ -60,10 +65,16 @@ fn the_oldest_undelivered_segment_goes_and_is_counted_exactly() {
 fn the_newest_frame_goes_where_the_policy_says_so() {
     let (_, journal) = tight(WhenFull::DropNewest);
     let a = journal.destination("a").unwrap();
-    let taken: Vec<_> = (0..40).map(|number| try_append(&journal, a, number)).collect();
+    let taken: Vec<_> = (0..40)
+        .map(|number| try_append(&journal, a, number))
+        .collect();
     let good = taken.iter().filter(|taken| taken.is_ok()).count();
     assert!(taken[..good].iter().all(Result::is_ok));
-    assert!(taken[good..].iter().all(|taken| *taken == Err(Refused::Full)));
+    assert!(
+        taken[good..]
+            .iter()
+            .all(|taken| *taken == Err(Refused::Full))
+    );
     assert_eq!(amounts(&journal, a).refused, amount(40 - good as u64));
     assert_eq!(bodies(&journal, a), (0..good).map(long).collect::<Vec<_>>());
     // Room comes with delivery.
@@ -92,7 +103,11 @@ fn a_stuck_destination_holds_its_own_segments_only() {
     journal.persist_progress().unwrap();
     assert!(fs.list().unwrap().len() < files);
     let stats = journal.stats(5_000);
-    let keepers: Vec<_> = stats.segments.iter().map(|segment| &segment.kept_by).collect();
+    let keepers: Vec<_> = stats
+        .segments
+        .iter()
+        .map(|segment| &segment.kept_by)
+        .collect();
     assert_eq!(keepers[0], &[(stuck, amount(1))]);
     assert!(keepers[1..].iter().all(|kept| kept.is_empty()));
     assert!(keepers.len() <= 2, "the first, and the one being written");
@@ -117,7 +132,7 @@ fn a_segment_stays_until_the_progress_that_frees_it_is_durable() {
         names.iter().filter(|name| name.ends_with(".seg")).count()
     };
     let before = count(&fs);
-    fs.fail(crate::journal::testing::Failure::Sync);
+    fs.fail(Failure::Sync);
     assert!(journal.persist_progress().is_err());
     assert_eq!(count(&fs), before);
     assert_eq!(journal.stats(0).counters.progress_failures, 1);

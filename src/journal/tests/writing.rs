@@ -47,9 +47,7 @@ fn what_is_no_frame_is_refused_and_counted() {
     let fs = FaultyFs::default();
     let (journal, _) = open(&fs);
     let a = journal.destination("a").unwrap();
-    let try_append = |shares: &[Share], body: Bytes| {
-        journal.append(Kind::Flows, shares, body, 0)
-    };
+    let try_append = |shares: &[Share], body: Bytes| journal.append(Kind::Flows, shares, body, 0);
     let small = Bytes::from_static(b"x");
     assert_eq!(try_append(&[], small.clone()), Err(Refused::Shares));
     let unknown = share(DestinationId(9), 0..1);
@@ -157,7 +155,12 @@ fn a_failed_or_short_write_goes_to_another_file() {
 
 #[test]
 fn a_segment_that_cannot_be_made_is_tried_again() {
-    for failure in [Failure::Create, Failure::Rename, Failure::SyncDir, Failure::Sync] {
+    for failure in [
+        Failure::Create,
+        Failure::Rename,
+        Failure::SyncDir,
+        Failure::Sync,
+    ] {
         let fs = FaultyFs::default();
         let (journal, _) = open(&fs);
         let a = journal.destination("a").unwrap();
