@@ -12,8 +12,6 @@ use super::error::DestinationError;
 use super::error::Fault;
 use super::error::Refused;
 use super::format::Content;
-use super::format::HEADER_LEN;
-use super::format::Head;
 use super::format::Header;
 use super::format::NAME_LEN_MAX;
 use super::format::SHARES_MAX;
@@ -274,11 +272,11 @@ impl State {
 
     fn write(&mut self, frame: &Held) -> Result<(), Fault> {
         for _ in 0..WRITE_TRIES {
-            let names = self.make_active(frame)?;
+            self.make_active(frame)?;
             let Some(segment) = self.segments.back_mut() else {
                 break;
             };
-            match write_frame(segment, names.as_ref(), frame) {
+            match write_frame(segment, frame) {
                 Ok(offset) => {
                     self.note_written(frame, offset);
                     return Ok(());
@@ -297,12 +295,10 @@ impl State {
     }
 
     fn note_written(&mut self, frame: &Held, offset: u64) {
-        let names = self.destinations.len();
         let destinations = &self.destinations;
         let Some(segment) = self.segments.back_mut() else {
             return;
         };
-        segment.names = names;
         segment.index(offset, &frame.head, &frame.shares);
         for share in &frame.shares {
             let rows = share.seqs(frame.head.first_seq);
@@ -314,21 +310,17 @@ impl State {
         }
     }
 
-    /// Sees to it that the last segment takes the frame, and gives the names
-    /// to be written before it.
-    fn make_active(&mut self, frame: &Held) -> Result<Option<(Bytes, Vec<u8>)>, Fault> {
+    /// Sees to it that the last segment takes the frame: it has room, and the
+    /// names of all destinations.
+    fn make_active(&mut self, frame: &Held) -> Result<(), Fault> {
         let len = frame.head.frame_len();
-        let mut names = None;
         let takes = self.segments.back().is_some_and(|segment| {
-            names = self.names_from(segment.names, frame);
-            let names = names.as_ref();
-            let names = names.map_or(0, |(prefix, body)| (prefix.len() + body.len()) as u64);
-            !segment.is_sealed
-                && (segment.len + names + len <= self.settings.segment_bytes
-                    || segment.len == HEADER_LEN as u64)
+            let has_room = segment.len + len <= self.settings.segment_bytes;
+            let has_names = segment.names == self.destinations.len();
+            !segment.is_sealed && has_names && (has_room || segment.blocks.is_empty())
         });
         if takes {
-            return Ok(names);
+            return Ok(());
         }
         self.seal_active();
         self.make_room(self.settings.segment_bytes)?;
@@ -336,28 +328,23 @@ impl State {
             .map_err(|error| {
                 self.counters.write_failures += 1;
                 Fault::of(&error)
-            })?;
-        Ok(self.names_from(0, frame))
+            })
     }
 
-    fn names_from(&self, first: usize, frame: &Held) -> Option<(Bytes, Vec<u8>)> {
-        let names = self.destinations.get(first..)?;
-        if names.is_empty() {
-            return None;
-        }
-        let names = names.iter().map(|destination| destination.name.as_str());
-        let body = encode_names(first, names);
-        let Head {
-            first_seq, at_ms, ..
-        } = frame.head;
+    /// The frame that names all destinations. It is durable before any row is
+    /// in the segment, so that no row comes back whose destination is not known.
+    fn names_frame(&self, first_seq: u64, at_ms: u64) -> Vec<u8> {
+        let names = self.destinations.iter();
+        let body = encode_names(0, names.map(|destination| destination.name.as_str()));
         let encoded = encode_prefix(Content::Names, first_seq, &[], &body, at_ms, self.seal);
-        encoded.map(|(_, prefix)| (prefix, body))
+        encoded.map_or_else(Vec::new, |(_, prefix)| [&prefix, body.as_slice()].concat())
     }
 
     /// Lets the last segment take no more frames.
     pub(super) fn seal_active(&mut self) {
         if let Some(segment) = self.segments.back_mut().filter(|last| !last.is_sealed) {
             segment.is_sealed = true;
+            give_back_reserve(segment);
             close_if_synced(segment);
         }
     }
@@ -375,8 +362,11 @@ impl State {
         };
         let name = segment_name(number);
         let temporary = format!("{name}{TEMPORARY}");
+        let mut begin = header.encode().to_vec();
+        begin.extend_from_slice(&self.names_frame(first_seq, now_ms));
+        let len = begin.len() as u64;
         let reserved = self.settings.segment_bytes;
-        let created = create_file(&*self.disk, &temporary, &header, reserved).and_then(|file| {
+        let created = create_file(&*self.disk, &temporary, &begin, reserved).and_then(|file| {
             self.disk.rename(&temporary, &name)?;
             self.disk.sync_dir()?;
             Ok(file)
@@ -387,6 +377,9 @@ impl State {
         })?;
         let mut segment = Segment::new(number, first_seq);
         segment.file = Some(file);
+        segment.names = self.destinations.len();
+        segment.len = len;
+        segment.synced_len = len;
         segment.disk_len = reserved;
         self.segments.push_back(segment);
         Ok(())
@@ -444,50 +437,42 @@ impl State {
 }
 
 /// Writes a frame at the end of a segment and says where it stands.
-fn write_frame(
-    segment: &mut Segment,
-    names: Option<&(Bytes, Vec<u8>)>,
-    frame: &Held,
-) -> io::Result<u64> {
+fn write_frame(segment: &mut Segment, frame: &Held) -> io::Result<u64> {
     let Some(file) = segment.file.clone() else {
         return Err(io::ErrorKind::NotConnected.into());
     };
-    let mut at = segment.len;
-    let mut write = |bytes: &[u8]| {
-        write_all_at(&*file, at, bytes)?;
-        at += bytes.len() as u64;
-        io::Result::Ok(())
-    };
-    if let Some((prefix, body)) = names {
-        write(prefix)?;
-        write(body)?;
-    }
-    write(&frame.prefix)?;
-    write(&frame.body)?;
-    segment.len = at;
-    Ok(at - frame.head.frame_len())
+    let offset = segment.len;
+    let body_at = offset + frame.prefix.len() as u64;
+    write_all_at(&*file, offset, &frame.prefix)?;
+    write_all_at(&*file, body_at, &frame.body)?;
+    segment.len = offset + frame.head.frame_len();
+    Ok(offset)
 }
 
 fn create_file(
     disk: &dyn Fs,
     name: &str,
-    header: &Header,
+    begin: &[u8],
     reserved: u64,
 ) -> io::Result<Arc<dyn File>> {
     let file = disk.create(name)?;
     file.allocate(reserved)?;
-    write_all_at(&*file, 0, &header.encode())?;
+    write_all_at(&*file, 0, begin)?;
     file.sync()?;
     Ok(file)
 }
 
-/// Closes a segment that takes no more frames and has none to sync, and gives
-/// back the space it had reserved.
+/// Closes a segment that takes no more frames and has none to sync.
 pub(super) fn close_if_synced(segment: &mut Segment) {
-    if !segment.is_sealed || segment.synced_len != segment.len {
-        return;
+    if segment.is_sealed && segment.synced_len == segment.len {
+        give_back_reserve(segment);
+        segment.file = None;
     }
-    if let Some(file) = segment.file.take()
+}
+
+/// Gives back the space a segment does not use.
+fn give_back_reserve(segment: &mut Segment) {
+    if let Some(file) = &segment.file
         && file.truncate(segment.len).is_ok()
     {
         segment.disk_len = segment.len;
