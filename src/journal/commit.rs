@@ -9,7 +9,7 @@ use super::progress::Progress;
 use super::progress::Saved;
 use super::segment::Segment;
 use super::state::State;
-use super::state::close_if_synced;
+use super::write::close_if_synced;
 
 /// Files to sync, with what is durable then.
 #[derive(Debug)]

@@ -39,6 +39,7 @@ mod inspect;
 mod progress;
 mod ranges;
 mod read;
+mod rebuild;
 mod recover;
 mod scan;
 mod segment;
@@ -51,6 +52,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod window;
+mod write;
 
 pub use destination::Amounts;
 pub use door::Journal;
