@@ -42,5 +42,6 @@ pub mod listen;
 #[cfg(feature = "logstore")]
 pub mod logstore;
 pub mod session;
+pub mod sink;
 pub mod telemetry;
 pub mod wire;

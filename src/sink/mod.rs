@@ -1,0 +1,3 @@
+//! Where rows go that leave the house.
+
+pub mod sls;
