@@ -1,10 +1,15 @@
 //! Delivery to Alibaba Cloud Simple Log Service (SLS) through PutLogs.
 
+mod dead_letter;
 mod delivery;
 mod pace;
 mod skew;
 mod verdict;
 
+pub use dead_letter::DeadLetter;
+pub use dead_letter::DeadLetterError;
+pub use dead_letter::DeadLetters;
+pub use dead_letter::DeadLettersFound;
 pub use delivery::Action;
 pub use delivery::Delivery;
 pub use delivery::Outcome;
