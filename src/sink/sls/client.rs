@@ -61,6 +61,15 @@ impl Default for Transport {
 impl Transport {
     /// The client that both deliveries and credentials use.
     pub(super) fn client(&self) -> Result<reqwest::Client, BuildError> {
+        // A host without any certificates still speaks to plain HTTP; TLS then
+        // trusts nobody, and its errors say so.
+        self.builder()?.build().or_else(|_| {
+            let trusts_nobody = self.builder()?.tls_certs_only([]);
+            trusts_nobody.build().map_err(BuildError::Client)
+        })
+    }
+
+    fn builder(&self) -> Result<reqwest::ClientBuilder, BuildError> {
         let mut builder = reqwest::Client::builder()
             .connect_timeout(self.connect_timeout)
             .read_timeout(self.idle_timeout)
@@ -76,7 +85,7 @@ impl Transport {
         if let Some(proxy) = &self.proxy {
             builder = builder.proxy(Proxy::all(proxy).map_err(BuildError::Proxy)?);
         }
-        builder.build().map_err(BuildError::Client)
+        Ok(builder)
     }
 }
 
@@ -111,7 +120,7 @@ pub enum BuildError {
     /// The proxy is no URL.
     #[error("proxy: {0}")]
     Proxy(reqwest::Error),
-    /// TLS could not be set up, for instance without certificates of the system.
+    /// The client could not be set up.
     #[error("HTTP client: {0}")]
     Client(reqwest::Error),
 }
