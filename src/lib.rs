@@ -42,6 +42,7 @@ pub mod listen;
 #[cfg(feature = "logstore")]
 pub mod logstore;
 pub mod session;
+#[cfg(feature = "journal")]
 pub mod sink;
 pub mod telemetry;
 pub mod wire;

@@ -1,3 +1,3 @@
-//! Where rows go that leave the house.
+//! Where rows go that leave the house: Logstores of SLS.
 
 pub mod sls;

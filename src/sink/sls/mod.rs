@@ -1,58 +1,58 @@
 //! Delivery to Alibaba Cloud Simple Log Service (SLS) through PutLogs.
 //!
-//! The delivering half: a [`Request`] is signed ([`sign`]) with
-//! [`credentials`] at a time [`Skew`] corrects, sent by the [`Client`] when
-//! [`Limiters`] and [`Drain`] let it, and its [`Response`] judged ([`verdict`](verdict())).
-//! [`Delivery`] says what happens next to the rows of a batch; what the service
-//! never takes ends in the [`DeadLetters`] file.
+//! 1. [`LogGroupWriter`] writes rows as the Logs of a LogGroup, a [`Batcher`]
+//!    collects them to [`Batch`]es that a request carries, a [`Compressor`]
+//!    makes them small.
+//! 2. A [`Request`] is signed ([`sign`]) with [`credentials`] at a time [`Skew`]
+//!    corrects, sent by the [`Client`] when [`Limiters`] and [`Drain`] let it,
+//!    and its [`Response`] judged ([`verdict`](verdict())).
+//! 3. [`Delivery`] says what happens next to the rows of a batch; what the
+//!    service never takes ends in the [`DeadLetters`] file.
 //!
-//! `sign`, `verdict`, `pace`, `skew` and `delivery` are pure: time and random
-//! numbers are arguments. Every value an outcome depends on is one of theirs.
+//! Only `client`, `credentials` and `dead_letter` wait, ask or write: time and
+//! random numbers are arguments of all others.
 
 pub mod credentials;
+pub mod proto;
 pub mod sign;
 
+mod batch;
 mod client;
+mod compress;
 mod dead_letter;
 mod delivery;
+mod encode;
+mod index;
 mod pace;
+mod pack;
 mod request;
 mod skew;
 mod verdict;
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 
-pub use client::BuildError;
-pub use client::Client;
-pub use client::Response;
-pub use client::Transport;
-pub use client::TransportError;
-pub use dead_letter::DeadLetter;
-pub use dead_letter::DeadLetterError;
-pub use dead_letter::DeadLetters;
-pub use dead_letter::DeadLettersFound;
-pub use delivery::Action;
-pub use delivery::Delivery;
-pub use delivery::Outcome;
-pub use delivery::Patience;
-pub use delivery::Piece;
-pub use delivery::Why;
-pub use pace::Aimd;
-pub use pace::Backoff;
-pub use pace::Drain;
-pub use pace::Feedback;
-pub use pace::Limiters;
-pub use pace::Permit;
-pub use request::Body;
-pub use request::Endpoint;
-pub use request::EndpointError;
-pub use request::Place;
-pub use request::Request;
-pub use request::Route;
-pub use request::SignedRequest;
+pub use batch::{Batch, BatchKey, Batcher, Limits};
+pub use client::{BuildError, Client, Response, Transport, TransportError};
+pub use compress::{CompressError, Compression, Compressor, DecompressError, decompress};
+pub use dead_letter::{DeadLetter, DeadLetterError, DeadLetters, DeadLettersFound};
+pub use delivery::{Action, Delivery, Outcome, Patience, Piece, Why};
+pub use encode::{
+    FieldChoice, FlowRows, GroupHeader, LogGroupWriter, Naming, TimeWindow, Unfit, UnknownField,
+    Written,
+};
+pub use index::index;
+pub use pace::{Aimd, Backoff, Drain, Feedback, Limiters, Permit};
+pub use pack::{PackId, PackIds, shard_hash};
+pub use request::{Body, Endpoint, EndpointError, Place, Request, Route, SignedRequest};
 pub use skew::Skew;
-pub use verdict::Hold;
-pub use verdict::Scope;
-pub use verdict::Verdict;
-pub use verdict::verdict;
+pub use verdict::{Hold, Scope, Verdict, verdict};
+
+/// Octets of a LogGroup before compression; the service refuses 10 MiB.
+pub const GROUP_BYTES_MAX: usize = 8 << 20;
+/// Octets of one Log; contents that do not fit any more are left out.
+pub const LOG_BYTES_MAX: usize = 4 << 20;
+/// Octets of one value; what is longer is cut. SLS recommends 1 MB.
+pub const VALUE_BYTES_MAX: usize = 1_000_000;

@@ -1,5 +1,6 @@
-//! The client against a scripted server on loopback.
+//! Bodies, and the client against a scripted server on loopback.
 
+mod bodies;
 mod faults;
 mod secrets;
 pub(super) mod server;
