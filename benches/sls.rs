@@ -1,6 +1,7 @@
 //! What a row costs on its way into the body of a PutLogs request.
 
 #![expect(clippy::print_stdout, reason = "criterion measures time, not octets")]
+#![expect(clippy::unwrap_used, reason = "a bench may fail loudly")]
 
 use std::hint::black_box;
 use std::net::Ipv4Addr;
@@ -107,9 +108,7 @@ fn rows() -> RecordBatch {
         let exporter = Ipv4Addr::new(192, 0, 2, 1).into();
         batch.push(&record(&mut state), None, exporter, 0);
     }
-    batch
-        .into_arrow(&Gateway)
-        .unwrap_or_else(|error| panic!("{error}"))
+    batch.into_arrow(&Gateway).unwrap()
 }
 
 /// The 16 fields of the contract, 3 more, and `flow-id`.
@@ -128,7 +127,7 @@ fn write(writer: &mut LogGroupWriter, batch: &RecordBatch, out: &mut Vec<u8>) {
     let (header, window) = (GroupHeader::default(), TimeWindow::around(NOW_S));
     out.clear();
     let written = writer.write(&rows, 0..batch.num_rows(), &header, window, out);
-    black_box(written).unwrap_or_else(|error| panic!("{error}"));
+    black_box(written).unwrap();
 }
 
 /// Columns to a LogGroup.
@@ -168,7 +167,7 @@ fn compress(criterion: &mut Criterion) {
     for compression in [Compression::Lz4, Compression::Zstd] {
         let name = compression.name().unwrap_or_default();
         let compressor = Compressor::new(compression);
-        let mut compressor = compressor.unwrap_or_else(|error| panic!("{error}"));
+        let mut compressor = compressor.unwrap();
         let mut body = Vec::new();
         group.bench_function(name, |bencher| {
             bencher.iter(|| black_box(compressor.compress(&raw, &mut body)).is_ok());

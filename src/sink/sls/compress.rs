@@ -105,8 +105,8 @@ impl Compressor {
             Method::Deflate(compressor) => {
                 compressor.reset();
                 out.clear();
-                // Stored blocks of 64 KiB, the worst case, add 5 octets each.
-                out.reserve(raw.len() + raw.len() / 1024 + 64);
+                // The fastest level writes an octet with at most 9 bits.
+                out.reserve(raw.len() + raw.len() / 8 + DEFLATE_FRAME_MAX);
                 let status = compressor.compress_vec(raw, out, FlushCompress::Finish)?;
                 if status != Status::StreamEnd {
                     return Err(CompressError::Deflate);
@@ -201,6 +201,8 @@ pub enum DecompressError {
 
 /// The fastest level that is not a special one; so do the SDKs.
 const ZSTD_LEVEL: i32 = 1;
+/// Octets around the content of a zlib stream, and some to spare.
+const DEFLATE_FRAME_MAX: usize = 64;
 /// How much larger than a raw LZ4 block its content can be.
 const LZ4_RATIO_MAX: usize = 255;
 
