@@ -73,7 +73,7 @@ fn port(number: u32) -> u16 {
 
 /// A flow of one of some thousand clients with one of some hundred servers.
 fn record(state: &mut u64) -> FlowRecord {
-    let end_ms = i64::try_from(NOW_S * 1000).unwrap_or(0) - i64::from(random(state) % 60_000);
+    let end_ms = NOW_S * 1000 - u64::from(random(state) % 60_000);
     FlowRecord {
         key: FlowKey {
             src: address(1, random(state) % 3000),
@@ -91,7 +91,7 @@ fn record(state: &mut u64) -> FlowRecord {
         },
         octets: u64::from(random(state) % 1_000_000),
         packets: u64::from(random(state) % 1000),
-        start_ms: end_ms - i64::from(random(state) % 30_000),
+        start_ms: end_ms - u64::from(random(state) % 30_000),
         end_ms,
         flows: 1,
         records: 1,
