@@ -3,8 +3,10 @@
 //! The handlers know the daemon only through [`Backend`].
 
 pub mod admin;
+pub mod auth;
 mod guard;
 mod server;
+pub mod sls;
 #[cfg(feature = "logstore")]
 mod stored;
 

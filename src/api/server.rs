@@ -6,13 +6,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::{Router, middleware};
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use tokio::net::TcpListener;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use super::{Backend, admin, guard};
+use super::{Backend, admin, guard, sls};
 
 /// Where and how the HTTP listener serves.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +33,7 @@ pub struct Settings {
 pub struct Server {
     listener: TcpListener,
     settings: Settings,
+    sls: Option<Arc<sls::Front>>,
 }
 
 impl Server {
@@ -39,7 +43,17 @@ impl Server {
     /// The address is taken or not ours.
     pub async fn bind(settings: Settings) -> io::Result<Self> {
         let listener = TcpListener::bind(settings.address).await?;
-        Ok(Self { listener, settings })
+        Ok(Self {
+            listener,
+            settings,
+            sls: None,
+        })
+    }
+
+    /// Serves the SLS API too.
+    pub fn with_sls(self, front: Arc<sls::Front>) -> Self {
+        let sls = Some(front);
+        Self { sls, ..self }
     }
 
     /// The address in fact bound, for port 0.
@@ -59,19 +73,38 @@ impl Server {
         backend: Arc<dyn Backend>,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
-        let app = app(backend, self.settings);
+        let app = app(backend, self.sls, self.settings);
         axum::serve(self.listener, app)
             .with_graceful_shutdown(stop)
             .await
     }
 }
 
-fn app(backend: Arc<dyn Backend>, settings: Settings) -> Router {
-    admin::router(backend)
+fn app(backend: Arc<dyn Backend>, sls: Option<Arc<sls::Front>>, settings: Settings) -> Router {
+    let admin = admin::router(backend)
         .layer(middleware::from_fn(guard::same_site))
         .layer(RequestBodyLimitLayer::new(settings.body_bytes_max))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::GATEWAY_TIMEOUT,
             settings.timeout,
-        ))
+        ));
+    match sls {
+        // Outermost: SLS has limits and refusals of its own.
+        Some(front) => admin.layer(middleware::from_fn_with_state(front, dispatch)),
+        None => admin,
+    }
 }
+
+/// Hands requests for SLS to its front. Our own paths stay ours, whatever a
+/// request's headers say.
+async fn dispatch(State(front): State<Arc<sls::Front>>, request: Request, next: Next) -> Response {
+    let first = request.uri().path().split('/').nth(1).unwrap_or_default();
+    if !RESERVED.contains(&first) && sls::is_sls(request.headers()) {
+        front.answer(request).await
+    } else {
+        next.run(request).await
+    }
+}
+
+/// First segments of our own paths.
+const RESERVED: [&str; 6] = ["api", "console", "healthz", "metrics", "readyz", "version"];

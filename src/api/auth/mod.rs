@@ -1,0 +1,8 @@
+//! Who may ask what: access keys, and the signatures that prove them.
+//!
+//! Pure: the time is an argument, nothing is read or logged.
+
+mod keys;
+pub mod sls;
+
+pub use keys::{Access, AccessKey, Caller, Keys, Pattern, Permission, Secret};

@@ -1,0 +1,48 @@
+//! The API of Alibaba Cloud SLS in front of the embedded log store: the
+//! unmodified SDKs and the `aliyunlog` CLI write to it and read from it.
+//!
+//! Start at [`Front`]. It knows the store only through [`Backend`].
+//!
+//! # Invariants
+//!
+//! * Every answer, refusals included, has `x-log-requestid`: without one, C
+//!   clients take it for a broken network.
+//! * A request is judged by its head before its body is read; bodies are
+//!   bounded compressed, raw and in what they hold.
+//! * What is not implemented is refused with 4xx: the CLI repeats 5xx for ever.
+
+mod answer;
+mod backend;
+mod body;
+mod compress;
+mod consumers;
+mod cursors;
+mod error;
+mod front;
+mod groups;
+mod histograms;
+mod host;
+mod index;
+mod logs;
+mod logstores;
+#[cfg(test)]
+mod memory;
+mod projects;
+mod proto;
+mod pull;
+mod put;
+mod request;
+mod route;
+mod shards;
+#[cfg(test)]
+mod tests;
+mod topics;
+
+pub use backend::{
+    Backend, Column, Document, Histogram, Incoming, LogAnswer, LogQuery, Logstore,
+    LogstoreSettings, Place, Project, PullRange, Pulled, Reply, Shard,
+};
+pub use error::Failure;
+pub use front::{Clock, Front, Settings, is_sls, router};
+pub use host::Hosts;
+pub use proto::{Content, Log, LogGroup, LogGroupList, LogTag};
