@@ -1,4 +1,4 @@
-//! HTTP: health, metrics and the admin API on one listener.
+//! HTTP: health, metrics, the admin API and the SLS API on one listener.
 //!
 //! The handlers know the daemon only through [`Backend`].
 

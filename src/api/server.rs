@@ -95,16 +95,52 @@ fn app(backend: Arc<dyn Backend>, sls: Option<Arc<sls::Front>>, settings: Settin
     }
 }
 
-/// Hands requests for SLS to its front. Our own paths stay ours, whatever a
-/// request's headers say.
+/// Hands requests for SLS to its front.
 async fn dispatch(State(front): State<Arc<sls::Front>>, request: Request, next: Next) -> Response {
-    let first = request.uri().path().split('/').nth(1).unwrap_or_default();
-    if !RESERVED.contains(&first) && sls::is_sls(request.headers()) {
+    if is_for_sls(&request) {
         front.answer(request).await
     } else {
         next.run(request).await
     }
 }
 
+/// Our own paths stay ours, whatever a request's headers say.
+fn is_for_sls(request: &Request) -> bool {
+    let first = request.uri().path().split('/').nth(1).unwrap_or_default();
+    !RESERVED.contains(&first) && sls::is_sls(request.headers())
+}
+
 /// First segments of our own paths.
 const RESERVED: [&str; 6] = ["api", "console", "healthz", "metrics", "readyz", "version"];
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    #[test]
+    fn our_own_paths_are_never_those_of_sls() {
+        for (target, header, is_sls) in [
+            ("/metrics", "x-log-apiversion", false),
+            ("/api/v1/query", "x-log-apiversion", false),
+            (
+                "http://flow-proj.sls.local/healthz",
+                "x-log-apiversion",
+                false,
+            ),
+            ("/logstores", "x-log-apiversion", true),
+            ("/", "x-log-apiversion", true),
+            (
+                "http://flow-proj.sls.local:80/logstores/api",
+                "x-log-apiversion",
+                true,
+            ),
+            ("/logstores", "accept", false),
+        ] {
+            let request = Request::builder().uri(target).header(header, "0.6.0");
+            let request = request.body(Body::empty()).unwrap();
+            assert_eq!(is_for_sls(&request), is_sls, "{target} {header}");
+        }
+    }
+}

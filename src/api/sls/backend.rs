@@ -15,7 +15,9 @@ pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send +
 /// A log store that SLS clients can be served from.
 ///
 /// Where a project or logstore is not there, a method answers
-/// [`Failure::no_project`] or [`Failure::no_logstore`].
+/// [`Failure::no_project`] or [`Failure::no_logstore`]. Names come as clients
+/// wrote them: the store refuses, as a wrong parameter, to create what it could
+/// not name a directory by.
 pub trait Backend: Send + Sync + 'static {
     /// Stores a log group; answers once it is durable.
     fn put<'a>(&'a self, at: Place<'a>, logs: Incoming) -> Reply<'a, ()>;

@@ -76,7 +76,8 @@ pub(super) async fn delete(
     change(front, at, |groups| groups.delete(group)).await
 }
 
-/// How far the shards are read, or one of them.
+/// How far the shards are read, or one of them. A shard that nobody has read
+/// has an empty checkpoint: without any, the consumer library does not start.
 pub(super) async fn checkpoints(
     front: &Front,
     request: &Request<'_>,
@@ -84,17 +85,19 @@ pub(super) async fn checkpoints(
     group: &str,
 ) -> Result<Response, Failure> {
     let project = request.project(Access::Read)?;
+    let at = Place { project, logstore };
     let wanted: Option<u32> = request.parameters().number("shard")?;
+    let mut shards = front.backend.shards(at).await?;
+    shards.retain(|shard| wanted.is_none_or(|wanted| wanted == shard.id));
     let mut all = front.groups.lock().await;
-    let groups = groups(front, &mut all, Place { project, logstore }).await?;
-    let checkpoints = groups.find(group)?.checkpoints();
-    let checkpoints = checkpoints.filter(|(shard, _)| wanted.is_none_or(|wanted| wanted == *shard));
-    let shown = checkpoints.map(|(shard, checkpoint)| {
+    let group = groups(front, &mut all, at).await?.find(group)?;
+    let shown = shards.iter().map(|shard| {
+        let said = group.checkpoint(shard.id);
         json!({
-            "shard": shard,
-            "checkpoint": checkpoint.checkpoint,
-            "updateTime": checkpoint.update_time_us,
-            "consumer": checkpoint.consumer,
+            "shard": shard.id,
+            "checkpoint": said.map_or("", |said| said.checkpoint.as_str()),
+            "updateTime": said.map_or(0, |said| said.update_time_us),
+            "consumer": said.map_or("", |said| said.consumer.as_str()),
         })
     });
     answer::json(&shown.collect::<Vec<Value>>())
@@ -139,8 +142,7 @@ pub(super) async fn commit(
     }
     let is_forced = parameters.flag("forceSuccess")?;
     let body = request.json_parameters()?;
-    let shard = body.required("shard").and(body.number("shard"))?;
-    let shard: u32 = shard.unwrap_or(0);
+    let shard = body.required_number("shard")?;
     let cursor = body.required("checkpoint")?;
     cursors::decode(cursor)?;
     let at = Place { project, logstore };

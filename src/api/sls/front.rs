@@ -39,7 +39,8 @@ pub struct Settings {
     pub hosts: Hosts,
     /// Octets of a body, as sent and uncompressed; SLS allows 10 MiB.
     pub body_bytes_max: usize,
-    /// Octets of all bodies being read and stored at once.
+    /// Octets of all bodies being read and stored at once; twice the above at
+    /// least, or the largest body waits in vain.
     pub open_bytes_max: usize,
     /// Time a body may take to come.
     pub body_timeout: Duration,

@@ -68,9 +68,8 @@ async fn find(front: &Front, at: Place<'_>, query: &LogQuery) -> Result<LogAnswe
 /// # Errors
 /// A part is missing or out of its range.
 pub(super) fn query(parameters: &Parameters) -> Result<LogQuery, Failure> {
-    let from_s = parameters.required("from").and(parameters.number("from"))?;
-    let to_s = parameters.required("to").and(parameters.number("to"))?;
-    let (from_s, to_s): (i64, i64) = (from_s.unwrap_or(0), to_s.unwrap_or(0));
+    let from_s = parameters.required_number("from")?;
+    let to_s = parameters.required_number("to")?;
     if from_s > to_s || from_s < 0 {
         return Err(Failure::parameter("from must not be after to"));
     }

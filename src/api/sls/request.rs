@@ -140,7 +140,9 @@ impl<'a> Request<'a> {
         let text = |value: Value| match value {
             Value::Null => None,
             Value::String(text) => Some(text),
-            other => Some(other.to_string()),
+            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                Some(value.to_string())
+            }
         };
         let members = members.into_iter();
         let members = members.filter_map(|(name, value)| Some((name, text(value)?)));
@@ -188,6 +190,15 @@ impl Parameters {
         };
         let invalid = |_| Failure::parameter(format!("{name} must be a number in its range"));
         text.parse().map(Some).map_err(invalid)
+    }
+
+    /// The number of this name.
+    ///
+    /// # Errors
+    /// `MissingParameter`, `ParameterInvalid`.
+    pub(super) fn required_number<T: std::str::FromStr>(&self, name: &str) -> Result<T, Failure> {
+        let number = self.number(name)?;
+        number.ok_or_else(|| Failure::bad("MissingParameter", format!("{name} is missing")))
     }
 
     /// Whether a flag of this name is set: `true`, as Python writes `True`.

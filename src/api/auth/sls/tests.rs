@@ -124,11 +124,10 @@ fn a_signature_holds_for_one_body() {
     let Some(all) = vectors() else {
         return;
     };
-    let hex = all["lz4_block_hex"].as_str().unwrap().as_bytes();
-    let digit = |digit: u8| (digit as char).to_digit(16).unwrap() as u8;
-    let body: Vec<_> = hex
+    let digits = all["lz4_block_hex"].as_str().unwrap().as_bytes();
+    let body: Vec<_> = digits
         .chunks(2)
-        .map(|pair| digit(pair[0]) << 4 | digit(pair[1]))
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
         .collect();
     for name in OURS {
         let vector = vector(&all, name);

@@ -215,6 +215,8 @@ async fn a_consumer_group_hands_out_shards_and_keeps_checkpoints() {
         listed,
         json!([{"name": "readers", "timeout": 20, "order": true}])
     );
+    let unread = json!([{"shard": 0, "checkpoint": "", "updateTime": 0, "consumer": ""}]);
+    assert_eq!(get(&front, &group).await.json(), unread);
     let heartbeat = format!("{group}?type=heartbeat&consumer=one");
     let other = format!("{group}?type=heartbeat&consumer=two");
     assert_eq!(json(&front, "POST", &heartbeat, "[]").await.body, "[0]");

@@ -1,14 +1,29 @@
 """What a user of aliyun-log-python-sdk does, signed as argv says."""
 
+import os
 import sys
+import tempfile
 import time
+import traceback
 
 from aliyun.log import (
     GetHistogramsRequest, ListLogstoresRequest, ListTopicsRequest, LogClient, LogException,
     LogItem, PutLogsRequest,
 )
+from aliyun.log.consumer import (
+    ConsumerProcessorBase, ConsumerWorker, CursorPosition, LogHubConfig,
+)
 from aliyun.log.index_config import IndexConfig, IndexKeyConfig
 
+
+
+def fail(*problem):
+    """Ends at once: the threads of a worker would go on."""
+    traceback.print_exception(*problem)
+    os._exit(1)
+
+
+sys.excepthook = fail
 version = sys.argv[1]
 project, logstore = "flow-" + version, "flows"
 client = LogClient(
@@ -49,7 +64,7 @@ client.update_index(project, logstore, index)
 
 now = int(time.time())
 items = [
-    LogItem(now - 250 + number, 0, [("srcaddr", "10.0.0.%d" % number), ("note", "你好 a=b&c~d")])
+    LogItem(now - 250 + number, contents=[("srcaddr", "10.0.0.%d" % number), ("note", "你好 a=b&c~d")])
     for number in range(250)
 ]
 put = dict(project=project, logstore=logstore, topic="netflow", source="192.0.2.9")
@@ -105,6 +120,41 @@ client.update_check_point(project, logstore, "readers", 0, last, "one", force_su
 points = client.get_check_point(project, logstore, "readers").get_consumer_group_check_points()
 assert [(point["shard"], point["checkpoint"]) for point in points] == [(0, last)], points
 client.delete_consumer_group(project, logstore, "readers")
+
+
+class Reader(ConsumerProcessorBase):
+    """Counts what it is given, and commits it."""
+
+    seen = 0
+
+    def process(self, log_groups, check_point_tracker):
+        Reader.seen += sum(len(group.Logs) for group in log_groups.LogGroups)
+        check_point_tracker.save_check_point(True)
+
+
+option = LogHubConfig(
+    "http://sls.local", "id", "secret", project, logstore, "workers", "one",
+    cursor_position=CursorPosition.BEGIN_CURSOR, heartbeat_interval=1, data_fetch_interval=0.1,
+    auth_version=version, region="cn-hangzhou",
+)
+worker = ConsumerWorker(Reader, option)
+worker.start()
+for _ in range(100):
+    points = client.get_check_point(project, logstore, "workers").get_consumer_group_check_points()
+    if Reader.seen == 250 and [point["checkpoint"] for point in points] == [last]:
+        break
+    time.sleep(0.1)
+else:
+    raise AssertionError("consumed %d of 250: %s" % (Reader.seen, points))
+worker.shutdown()
+worker.join(20)
+
+with tempfile.TemporaryDirectory() as folder:
+    path = folder + "/{}.data"
+    dumped = client.pull_log_dump(
+        project, logstore, now - 60, int(time.time()) + 60, path, batch_size=70
+    )
+    assert dumped.get_body()["total_count"] == 250, dumped.get_body()
 
 refused("NotSupported", client.list_machine_group, project)
 client.delete_index(project, logstore)
