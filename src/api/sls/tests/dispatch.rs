@@ -1,12 +1,17 @@
 //! Whose request it is, and what is refused before any handler sees it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::Request;
+use prost::Message as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::{Answer, NOW_S, front, get, group, key, open, put_body, request, send, settings};
 use crate::api::auth::{Keys, Permission};
-use crate::api::sls::{Front, is_sls};
-use prost::Message as _;
+use crate::api::sls::{Front, is_sls, router};
 
 async fn host(front: &Front, target: &str, headers: &[(&str, &str)]) -> Answer {
     let mut request = Request::builder().uri(target);
@@ -193,7 +198,7 @@ async fn a_body_may_not_be_larger_than_sls_takes() {
 async fn bodies_wait_for_each_other_and_not_for_ever() {
     let mut few = settings(Keys::open());
     few.open_bytes_max = 10;
-    few.body_timeout = std::time::Duration::ZERO;
+    few.body_timeout = Duration::ZERO;
     let front = Front::new(open().backend, few);
     let length = [("content-length", "11")];
     let refused = put_body(&front, "/logstores/flows", vec![0; 11], &length).await;
@@ -204,4 +209,24 @@ async fn bodies_wait_for_each_other_and_not_for_ever() {
 async fn every_answer_tells_our_time() {
     let answer = get(&open(), "/nothing").await;
     assert_eq!(answer.header("x-log-time"), NOW_S.to_string());
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let mut hasty = settings(Keys::open());
+    hasty.body_timeout = Duration::from_millis(1);
+    let front = Arc::new(Front::new(open().backend, hasty));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move { axum::serve(listener, router(front)).await });
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let head = "POST /logstores/flows HTTP/1.1\r\nHost: flow-proj.sls.local\r\n\
+                x-log-apiversion: 0.6.0\r\nContent-Length: 9\r\n\r\n";
+    client.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 4_096];
+    let read = client.read(&mut answer).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer[..read]);
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("RequestBodyTimeout"), "{answer}");
+    server.abort();
 }

@@ -1,5 +1,6 @@
 """What a user of aliyun-log-python-sdk does, signed as argv says."""
 
+import faulthandler
 import os
 import sys
 import tempfile
@@ -24,6 +25,7 @@ def fail(*problem):
 
 
 sys.excepthook = fail
+faulthandler.dump_traceback_later(120, exit=True)
 version = sys.argv[1]
 project, logstore = "flow-" + version, "flows"
 client = LogClient(
