@@ -60,6 +60,7 @@ pub use query::Limits;
 pub use query::Query;
 pub use query::QueryError;
 pub use query::QueryErrorKind;
+pub use query::search;
 pub use schema::SCHEMA_VERSION;
 pub use schema::SchemaError;
 pub use settings::Settings;

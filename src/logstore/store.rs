@@ -24,9 +24,13 @@ use super::ledger::octets;
 use super::name::LogstoreName;
 use super::query::Answer;
 use super::query::Engine;
+use super::query::Limits;
 use super::query::Query;
 use super::query::QueryError;
+use super::query::Question;
 use super::query::Table;
+use super::query::search::Page;
+use super::query::search::Plan;
 use super::recover;
 use super::settings::Settings;
 use super::shard::Shard;
@@ -199,7 +203,30 @@ impl LogStore {
     /// # Errors
     /// Whose fault it is and what to do about it, see [`QueryError`].
     pub async fn query(&self, query: Query) -> Result<Answer, QueryError> {
-        self.answer_with(query, || self.tables()).await
+        let question = Question::Sql(query.sql);
+        self.answer_with(question, query.limits, || self.tables())
+            .await
+    }
+
+    /// Answers what SLS's language asks of one logstore; where there is none,
+    /// as one without rows does.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query); a column that is not in the index, or is not
+    /// what it is used as, is a [`QueryErrorKind::Syntax`](super::query::QueryErrorKind).
+    pub async fn search(
+        &self,
+        project: &str,
+        logstore: &str,
+        plan: Plan,
+        page: Page,
+        limits: Limits,
+    ) -> Result<Answer, QueryError> {
+        let question = Question::Search(Arc::new(plan), page);
+        let is_asked =
+            |table: &Table| table.name.project() == project && table.name.logstore() == logstore;
+        let tables = || self.tables().into_iter().filter(is_asked).collect();
+        self.answer_with(question, limits, tables).await
     }
 
     /// Answers about the newest `tables`. Beside a running flowlogd, merging may
@@ -207,14 +234,15 @@ impl LogStore {
     /// others, and it is asked again.
     pub(super) async fn answer_with(
         &self,
-        query: Query,
+        question: Question,
+        limits: Limits,
         mut tables: impl FnMut() -> Vec<Table>,
     ) -> Result<Answer, QueryError> {
         let mut tries = 1;
         loop {
             let tables = tables();
             let parts: Vec<_> = tables.iter().flat_map(Table::paths).collect();
-            let answer = self.engine.answer(query.clone(), tables).await;
+            let answer = self.engine.answer(question.clone(), limits, tables).await;
             let is_settled = answer.is_ok() || self.lock.is_some() || tries >= TRIES_MAX;
             if is_settled || parts.iter().all(|path| path.exists()) {
                 return answer;

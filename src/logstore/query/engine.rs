@@ -30,7 +30,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use super::Query;
+use super::Limits;
 use super::QueryError;
 use super::QueryErrorKind;
 use super::Settings;
@@ -39,6 +39,8 @@ use super::check;
 use super::deadline;
 use super::element;
 use super::network;
+use super::search::Page;
+use super::search::Plan;
 use super::table::SnapshotTable;
 use super::weigh;
 use crate::listen;
@@ -57,6 +59,15 @@ impl Table {
     pub(in crate::logstore) fn paths(&self) -> impl Iterator<Item = PathBuf> {
         self.snapshot.parts.iter().map(|part| part.path.clone())
     }
+}
+
+/// What is asked, in either language.
+#[derive(Clone, Debug)]
+pub(in crate::logstore) enum Question {
+    /// One SELECT or EXPLAIN.
+    Sql(String),
+    /// SLS's language, about all tables there are as one.
+    Search(Arc<Plan>, Page),
 }
 
 /// Answers questions without getting in the way of anything else.
@@ -95,10 +106,11 @@ impl Engine {
         })
     }
 
-    /// Answers `query` about `tables`. Dropping the future ends the query.
+    /// Answers `question` about `tables`. Dropping the future ends the query.
     pub(in crate::logstore) async fn answer(
         &self,
-        query: Query,
+        question: Question,
+        limits: Limits,
         tables: Vec<Table>,
     ) -> Result<Answer, QueryError> {
         let Some(runtime) = &self.runtime else {
@@ -111,13 +123,13 @@ impl Engine {
         let turns = Arc::clone(&self.turns);
         let environment = Arc::clone(&self.environment);
         let threads = self.settings.threads;
-        let limit = query.limits.time_max;
+        let limit = limits.time_max;
         let deadline = Instant::now() + limit;
         let job = async move {
             let _turn = turns.acquire().await;
             // It holds the snapshot, and with it the files, to the end.
             let context = context(environment, threads, tables)?;
-            run(&query, &context, deadline).await
+            run(&question, &context, limits.rows_max, deadline).await
         };
         let mut job = EndOnDrop(runtime.spawn(job));
         // The clock is the asker's: the engine's threads may all be busy.
@@ -186,13 +198,22 @@ impl Drop for EndOnDrop {
 }
 
 async fn run(
-    query: &Query,
+    question: &Question,
     context: &SessionContext,
+    rows_max: usize,
     deadline: Instant,
 ) -> Result<Answer, QueryError> {
     let started = Instant::now();
-    let statement = check::one_question(&query.sql)?;
-    let plan = context.state().statement_to_plan(statement).await?;
+    let plan = match question {
+        Question::Sql(sql) => {
+            let statement = check::one_question(sql)?;
+            context.state().statement_to_plan(statement).await?
+        }
+        Question::Search(plan, page) => {
+            let all = context.table_provider(FLOWS).await?;
+            plan.logical(context, all, *page).await?
+        }
+    };
     weigh::weigh(&plan)?;
     let read_only = SQLOptions::new()
         .with_allow_ddl(false)
@@ -202,15 +223,16 @@ async fn run(
     let frame = context.execute_logical_plan(plan).await?;
     let tasks = Arc::new(frame.task_ctx());
     let plan = deadline::heed(frame.create_physical_plan().await?, deadline)?;
-    let (batches, truncated) = collect(&plan, tasks, query.limits.rows_max).await?;
+    let (batches, truncated) = collect(&plan, tasks, rows_max).await?;
     let scanned = scanned_rows(plan.as_ref());
-    Answer::new(
-        &plan.schema(),
-        &batches,
-        truncated,
-        scanned,
-        started.elapsed(),
-    )
+    let elapsed = started.elapsed();
+    let mut answer = Answer::new(&plan.schema(), &batches, truncated, scanned, elapsed)?;
+    if let Question::Search(plan, _) = question
+        && let Some(padding) = plan.padding()
+    {
+        answer.rows = padding.pad(answer.rows, answer.columns.len(), plan.times_s(), rows_max);
+    }
+    Ok(answer)
 }
 
 /// A session that knows `tables` and nothing else.

@@ -145,8 +145,7 @@ fn sets(part: &Expr) -> usize {
     }
 }
 
-/// Tables of one question, written out. `top` reads one; the planner takes some
-/// milliseconds for this many.
+/// Tables of one question, written out. `top` reads one.
 const TABLES_MAX: usize = 64;
 /// Ways to group at once: a CUBE of six columns.
 const GROUPING_SETS_MAX: usize = 64;

@@ -2,16 +2,19 @@
 //! module knows which engine it is.
 //!
 //! Table `flows` holds the rows of all logstores; each logstore is also there
-//! as `"project"."logstore"`.
+//! as `"project"."logstore"`. What SLS's own language asks of one logstore
+//! comes through [`search`].
 
 mod answer;
 mod check;
 mod deadline;
+mod dialect;
 mod element;
 mod engine;
 mod error;
 mod expand;
 mod network;
+pub mod search;
 mod table;
 mod weigh;
 
@@ -20,6 +23,7 @@ use std::time::Duration;
 pub use answer::Answer;
 pub use answer::Column;
 pub(super) use engine::Engine;
+pub(super) use engine::Question;
 pub(super) use engine::Table;
 pub use error::QueryError;
 pub use error::QueryErrorKind;

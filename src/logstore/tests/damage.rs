@@ -242,10 +242,10 @@ fn a_question_is_asked_again_when_its_parts_were_merged_away() {
         .build()
         .unwrap();
     let mut tables = vec![vec![table(&writer)], vec![stale.clone()]];
-    let query = || Query::new("SELECT sum(bytes + 0) FROM flows");
-    let answer = reader.answer_with(query(), || tables.pop().unwrap());
+    let query = || query::Question::Sql("SELECT sum(bytes + 0) FROM flows".to_owned());
+    let answer = reader.answer_with(query(), Limits::default(), || tables.pop().unwrap());
     assert_eq!(runtime.block_on(answer).unwrap().rows, [[json!(15)]]);
-    let answer = reader.answer_with(query(), || vec![stale.clone()]);
+    let answer = reader.answer_with(query(), Limits::default(), || vec![stale.clone()]);
     let error = runtime.block_on(answer).unwrap_err();
     assert_eq!(error.kind, QueryErrorKind::Internal);
 }

@@ -21,6 +21,7 @@ mod full;
 mod golden;
 mod limits;
 mod model;
+mod search;
 mod upkeep;
 
 /// 2026-11-21T04:00:00Z.

@@ -215,11 +215,11 @@ fn a_query_reads_on_while_its_parts_are_merged_and_retired() {
         .enable_time()
         .build()
         .unwrap();
-    let answer = runtime.block_on(
-        store.answer_with(Query::new("SELECT sum(bytes) FROM flows"), || {
-            vec![table.clone()]
-        }),
-    );
+    let answer = runtime.block_on(store.answer_with(
+        query::Question::Sql("SELECT sum(bytes) FROM flows".to_owned()),
+        Limits::default(),
+        || vec![table.clone()],
+    ));
     assert_eq!(answer.unwrap().rows, [[json!(36)]]);
     drop(table);
     assert_eq!(files(), 0, "what nobody reads goes");

@@ -1,0 +1,230 @@
+//! The door of SLS's language: text in, a plan for the engine out.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_schema::DataType;
+use datafusion::catalog::TableProvider;
+use datafusion::catalog::default_table_source::provider_as_source;
+use datafusion::common::DataFusionError;
+use datafusion::datasource::ViewTable;
+use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::logical_expr::cast;
+use datafusion::logical_expr::lit;
+use datafusion::prelude::SessionContext;
+
+use super::SearchError;
+use super::ast::Condition;
+use super::columns::REST;
+use super::columns::column;
+use super::columns::raw;
+use super::columns::typed;
+use super::compile;
+use super::index::IndexConfig;
+use super::parser;
+use super::parser::SearchLimits;
+use crate::logstore::query::dialect;
+use crate::logstore::query::dialect::LOG;
+use crate::logstore::query::dialect::Padding;
+use crate::logstore::query::dialect::Sql;
+use crate::logstore::schema;
+
+/// A question of a logstore, read and found to mean something.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    condition: Condition,
+    filter: Expr,
+    times_s: Range<i64>,
+    index: IndexConfig,
+    sql: Option<Sql>,
+}
+
+/// Which of the logs that a search finds are given.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Page {
+    /// Logs left out in front.
+    pub offset: usize,
+    /// Logs at most; more than 100 count as 100.
+    pub line: usize,
+    /// The newest come first instead of the oldest.
+    pub newest_first: bool,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self {
+            offset: 0,
+            line: LINES_MAX,
+            newest_first: false,
+        }
+    }
+}
+
+/// Reads `search | SQL` about logs with a `__time__` from `from_s` up to, not
+/// including, `to_s`, within default limits.
+///
+/// # Errors
+/// Names what is wrong in `text` and where: SLS's `ParameterInvalid`. Columns
+/// and types are only found wrong when the plan is run.
+pub fn plan(text: &str, index: &IndexConfig, from_s: i64, to_s: i64) -> Result<Plan, SearchError> {
+    plan_within(text, index, from_s, to_s, &SearchLimits::default())
+}
+
+/// The same as [`plan()`] within limits of one's own.
+///
+/// # Errors
+/// As [`plan()`].
+pub fn plan_within(
+    text: &str,
+    index: &IndexConfig,
+    from_s: i64,
+    to_s: i64,
+    limits: &SearchLimits,
+) -> Result<Plan, SearchError> {
+    let (condition, pipe) = parser::parse(text, limits)?;
+    let filter = compile::compile(&condition, index)?;
+    let sql = pipe.map(|pipe| {
+        let at = pipe + "|".len();
+        let sql = text.get(at..).unwrap_or_default();
+        dialect::read(sql, at, index)
+    });
+    Ok(Plan {
+        condition,
+        filter,
+        times_s: from_s..to_s,
+        index: index.clone(),
+        sql: sql.transpose()?,
+    })
+}
+
+impl Plan {
+    /// What is searched for, in front of SQL.
+    pub fn condition(&self) -> &Condition {
+        &self.condition
+    }
+
+    /// Whether SQL follows the search: the answer is then its rows, not logs.
+    pub fn has_sql(&self) -> bool {
+        self.sql.is_some()
+    }
+
+    /// Seconds that logs are taken from, the last not included.
+    pub(in crate::logstore::query) fn times_s(&self) -> &Range<i64> {
+        &self.times_s
+    }
+
+    /// What a time series in the answer is filled up with.
+    pub(in crate::logstore::query) fn padding(&self) -> Option<&Padding> {
+        self.sql.as_ref().and_then(|sql| sql.padding.as_ref())
+    }
+
+    /// The engine's plan over `table`, which is a logstore.
+    pub(in crate::logstore::query) async fn logical(
+        &self,
+        context: &SessionContext,
+        table: Arc<dyn TableProvider>,
+        page: Page,
+    ) -> Result<LogicalPlan, DataFusionError> {
+        let found = self.found(table)?;
+        let Some(sql) = &self.sql else {
+            return self.logs(found, page);
+        };
+        let view = found.project(self.visible())?.build()?;
+        for function in dialect::functions() {
+            context.register_udf(function);
+        }
+        context.register_table(LOG, Arc::new(ViewTable::new(view, None)))?;
+        let plan = context
+            .state()
+            .statement_to_plan(sql.statement.clone())
+            .await?;
+        show_times(plan)
+    }
+
+    /// All columns of what is searched for.
+    fn found(&self, table: Arc<dyn TableProvider>) -> Result<LogicalPlanBuilder, DataFusionError> {
+        let time = || column(schema::TIME);
+        let is_within = time()
+            .gt_eq(lit(self.times_s.start))
+            .and(time().lt(lit(self.times_s.end)));
+        LogicalPlanBuilder::scan(TABLE, provider_as_source(table), None)?
+            .filter(is_within)?
+            .filter(self.filter.clone())
+    }
+
+    /// Columns of `log`: the fields of the index, each as what it says.
+    fn visible(&self) -> Vec<Expr> {
+        let own = [schema::TIME, schema::TIME_NS_PART]
+            .map(|name| cast(column(name), DataType::Int64).alias(name));
+        let reserved = [schema::TOPIC, schema::SOURCE].map(|name| column(name).alias(name));
+        let is_ours = |name: &str| {
+            [
+                schema::TIME,
+                schema::TIME_NS_PART,
+                schema::TOPIC,
+                schema::SOURCE,
+            ]
+            .contains(&name)
+        };
+        let fields = self
+            .index
+            .keys
+            .iter()
+            .filter(|(name, field)| field.is_for_sql && !is_ours(name));
+        let fields = fields.flat_map(|(name, field)| {
+            let taken = |alias: &&str| !self.index.keys.contains_key(*alias) && !is_ours(alias);
+            let alias = field.alias.as_deref().filter(taken);
+            let names = [Some(name.as_str()), alias].into_iter().flatten();
+            names.map(|column| typed(name, &field.kind).alias(column))
+        });
+        own.into_iter().chain(reserved).chain(fields).collect()
+    }
+
+    /// One page of logs, with all their fields.
+    fn logs(&self, found: LogicalPlanBuilder, page: Page) -> Result<LogicalPlan, DataFusionError> {
+        let order =
+            [schema::TIME, schema::SEQ].map(|name| column(name).sort(!page.newest_first, false));
+        let fields = schema::table_schema().fields().iter();
+        let fields = fields
+            .map(|field| field.name().as_str())
+            .filter(|name| *name != schema::SEQ);
+        let field = |name: &str| match name {
+            REST => column(REST),
+            name => raw(name).alias(name),
+        };
+        found
+            .sort(order)?
+            .limit(page.offset, Some(page.line.min(LINES_MAX)))?
+            .project(fields.map(field).collect::<Vec<_>>())?
+            .build()
+    }
+}
+
+/// `plan` with its timestamps as SLS writes them.
+fn show_times(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+    let is_time = |kind: &DataType| matches!(kind, DataType::Timestamp(_, _));
+    if !plan
+        .schema()
+        .fields()
+        .iter()
+        .any(|field| is_time(field.data_type()))
+    {
+        return Ok(plan);
+    }
+    let columns = plan.schema().iter().map(|(qualifier, field)| {
+        let column = Expr::from((qualifier, field));
+        match is_time(field.data_type()) {
+            true => dialect::shown(column).alias(field.name()),
+            false => column,
+        }
+    });
+    let columns: Vec<_> = columns.collect();
+    LogicalPlanBuilder::from(plan).project(columns)?.build()
+}
+
+/// What the logstore is called within a plan.
+const TABLE: &str = "logstore";
+/// What SLS gives at once.
+const LINES_MAX: usize = 100;
