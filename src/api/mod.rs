@@ -2,10 +2,15 @@
 //!
 //! The handlers know the daemon only through [`Backend`].
 
+#[cfg(feature = "logstore")]
 pub mod admin;
+#[cfg(feature = "logstore")]
 pub mod auth;
+#[cfg(feature = "logstore")]
 mod guard;
+#[cfg(feature = "logstore")]
 mod server;
+#[cfg(feature = "logstore")]
 pub mod sls;
 #[cfg(feature = "logstore")]
 mod stored;
@@ -17,6 +22,7 @@ use std::pin::Pin;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+#[cfg(feature = "logstore")]
 pub use server::{Server, Settings};
 #[cfg(feature = "logstore")]
 pub use stored::part;

@@ -654,6 +654,15 @@ fn sql_answers_what_it_says() {
 }
 
 #[test]
+fn columns_without_a_name_are_numbered() {
+    let (_dir, store) = store();
+    let text = "* | SELECT protocol, count(*), sum(bytes) AS b, 1 + 1 GROUP BY protocol";
+    let answer = answer(&store, text, Page::default()).unwrap();
+    let names: Vec<_> = answer.columns.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(names, ["protocol", "_col1", "b", "_col3"]);
+}
+
+#[test]
 fn gaps_of_a_time_series_are_filled() {
     let (_dir, store) = store();
     let series = |fill: &str, order: &str| {

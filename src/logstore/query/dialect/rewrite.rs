@@ -120,7 +120,8 @@ impl VisitorMut for Rewriter {
         if select.from.is_empty() {
             select.from.push(log());
         }
-        for item in &mut select.projection {
+        for (column, item) in select.projection.iter_mut().enumerate() {
+            name(column, item);
             if let SelectItem::ExprWithAlias { alias, .. } = item {
                 self.names.spell(alias);
             }
@@ -316,6 +317,19 @@ fn log() -> TableWithJoins {
 
 fn log_name() -> ObjectName {
     ObjectName::from(vec![Ident::with_quote('"', LOG)])
+}
+
+/// Names a column that the question leaves nameless, as Presto does.
+fn name(column: usize, item: &mut SelectItem) {
+    let SelectItem::UnnamedExpr(expr) = item else {
+        return;
+    };
+    if !matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) {
+        *item = SelectItem::ExprWithAlias {
+            expr: expr.clone(),
+            alias: Ident::with_quote('"', format!("_col{column}")),
+        };
+    }
 }
 
 /// The one table of the dialect.

@@ -392,9 +392,9 @@ fn expected(choice: &FieldChoice, columns: &Columns, row: usize) -> proto::Log {
             value: value.into(),
         }));
     }
-    let end = named("end").and_then(|(_, data)| match data {
-        Data::Time(times) => times[row],
-        _ => None,
+    let end = named("end").and_then(|(_, data)| {
+        let Data::Time(times) = data else { return None };
+        times[row]
     });
     let own = end.map_or(1_767_225_600, |ms| ms.div_euclid(1000));
     let time = own.clamp(1_767_225_600 - 604_740, 1_767_225_600 + 840);
