@@ -13,10 +13,12 @@
 //! 5. [`flowlog`] says to which flow logs the exporter belongs.
 //! 6. [`cache`] merges and ages flows; what leaves it fills a
 //!    [`flow::FlowBatch`].
-//! 7. [`journal`] keeps rows on disk until each destination has its own.
-//! 8. [`logstore`] keeps every routed row and answers queries.
+//! 7. [`logstore`] keeps every routed row and answers queries.
 //!
-//! [`daemon`] is the loop that calls them in this order.
+//! [`daemon`] is the loop that calls them in this order. Beside this way stand
+//! [`journal`], which keeps rows on disk until each destination has its own,
+//! [`sink`], which takes them to the cloud, and [`api::sls`], which answers as
+//! the cloud does: the loop does not call them yet.
 //!
 //! # What never happens
 //!
