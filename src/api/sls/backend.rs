@@ -232,7 +232,7 @@ impl Default for LogstoreSettings {
 pub enum Document {
     /// Which fields are found and computed with, as the client wrote it.
     Index,
-    /// Consumer groups and their checkpoints, as [`super::groups`] writes it.
+    /// Consumer groups and their checkpoints, in the form the front writes them.
     ConsumerGroups,
 }
 
