@@ -1,7 +1,8 @@
 //! Access keys and what each may do.
 
 use std::collections::BTreeMap;
-use std::fmt;
+
+use crate::sink::Secret;
 
 /// The access keys of a server; open when there are none to ask for.
 #[derive(Clone, Debug)]
@@ -46,28 +47,6 @@ pub struct AccessKey {
     pub projects: Vec<Pattern>,
     /// What it may do there.
     pub permission: Permission,
-}
-
-/// A text that is never printed.
-#[derive(Clone, Eq, PartialEq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes a secret into custody.
-    pub const fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The secret, for computing with it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
 }
 
 /// A project name in which `*` stands for any characters, or none.
@@ -187,7 +166,7 @@ mod tests {
     fn a_key_reaches_its_projects_and_does_what_it_may() {
         let key = AccessKey {
             id: "reader".to_owned(),
-            secret: Secret::new("x".to_owned()),
+            secret: Secret::new("x"),
             projects: vec![Pattern::new("branch-*"), Pattern::new("shared")],
             permission: Permission::Read,
         };
@@ -203,7 +182,7 @@ mod tests {
     fn a_secret_is_not_printed() {
         let keys = Keys::new([AccessKey {
             id: "id".to_owned(),
-            secret: Secret::new("canary-5d1".to_owned()),
+            secret: Secret::new("canary-5d1"),
             projects: Vec::new(),
             permission: Permission::ReadWrite,
         }]);

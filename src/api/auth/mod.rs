@@ -5,4 +5,5 @@
 mod keys;
 pub mod sls;
 
-pub use keys::{Access, AccessKey, Caller, Keys, Pattern, Permission, Secret};
+pub use crate::sink::Secret;
+pub use keys::{Access, AccessKey, Caller, Keys, Pattern, Permission};

@@ -4,17 +4,16 @@
 //! A signature covers the head of a request and, through it, a digest of the
 //! body, so that the head is judged before the body is read.
 
-use hmac::{Hmac, KeyInit, Mac};
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::fmt::rfc2822::DateTimeParser;
 use jiff::tz::TimeZone;
-use md5::Md5;
-use sha1::Sha1;
-use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::{AccessKey, Caller, Keys};
+use crate::sink::sign;
 
 /// The signed part of a request, as it arrived.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +35,30 @@ impl<'a> Head<'a> {
         let value = named.next().map(|(_, value)| value.trim());
         value.filter(|value| !value.is_empty())
     }
+
+    /// Hands what is signed to `sign`, in the form that signers take.
+    fn signed<T>(&self, sign: impl FnOnce(&sign::Unsigned<'_>) -> T) -> T {
+        let query = borrowed(self.query, |value| value);
+        let headers = borrowed(self.headers, str::trim);
+        sign(&sign::Unsigned {
+            method: self.method,
+            path: self.path,
+            query: &query,
+            headers: &headers,
+            // The digest among the headers stands for it.
+            body: &[],
+        })
+    }
+}
+
+fn borrowed(
+    pairs: &[(String, String)],
+    value_of: fn(&str) -> &str,
+) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
+    let pairs = pairs.iter();
+    pairs
+        .map(|(name, value)| (Cow::from(name.as_str()), Cow::from(value_of(value))))
+        .collect()
 }
 
 /// What a valid signature says.
@@ -69,8 +92,8 @@ impl Digest<'_> {
         let is_same = match *self {
             Self::Unknown => true,
             Self::Empty => body.is_empty(),
-            Self::Md5(said) => said.eq_ignore_ascii_case(&hex(&Md5::digest(body))),
-            Self::Sha256(said) => said == hex(&Sha256::digest(body)),
+            Self::Md5(said) => said.eq_ignore_ascii_case(&sign::content_md5(body)),
+            Self::Sha256(said) => said == sign::v4::content_sha256(body),
         };
         is_same.then_some(()).ok_or(Denial::BodyMismatch)
     }
@@ -151,18 +174,18 @@ fn verify_v1<'a>(
         .parse_timestamp(date)
         .map_err(|_| Denial::Malformed("Date must follow RFC822"))?;
     check_time(signed_at, now)?;
-    let mac = match head.header("x-log-signaturemethod") {
-        Some("hmac-sha1") => hmac_sha1,
-        Some("hmac-sha256") => hmac_sha256,
-        _ => {
-            let what = "x-log-signaturemethod must be hmac-sha1 or hmac-sha256";
-            return Err(Denial::Malformed(what));
-        }
-    };
-    let is_good = [false, true].into_iter().any(|with_date| {
-        let text = string_to_sign_v1(head, with_date);
-        let expected = mac(key.secret.expose().as_bytes(), text.as_bytes());
-        expected.is_some_and(|expected| is_equal(&base64(&expected), signature))
+    let algorithm = head
+        .header("x-log-signaturemethod")
+        .and_then(sign::v1::Algorithm::of_name)
+        .ok_or(Denial::Malformed(
+            "x-log-signaturemethod must be hmac-sha1 or hmac-sha256",
+        ))?;
+    let is_good = LOG_DATES.into_iter().any(|log_date| {
+        let text = head.signed(|request| sign::v1::string_to_sign(request, log_date));
+        is_equal(
+            &sign::v1::signature(&key.secret, algorithm, &text),
+            signature,
+        )
     });
     if !is_good {
         return Err(Denial::Mismatch);
@@ -176,34 +199,8 @@ fn verify_v1<'a>(
     })
 }
 
-/// What v1 signs: six lines, the last without its end.
-pub(in crate::api) fn string_to_sign_v1(head: &Head<'_>, with_date: bool) -> String {
-    let mut text = String::new();
-    let line = |name| head.header(name).unwrap_or_default();
-    let first = [
-        head.method,
-        line("content-md5"),
-        line("content-type"),
-        line("date"),
-    ];
-    for line in first {
-        text.push_str(line);
-        text.push('\n');
-    }
-    for (name, value) in signed_headers(head, is_service_header) {
-        if with_date || name != "x-log-date" {
-            text.extend([name, ":", value, "\n"]);
-        }
-    }
-    text.push_str(head.path);
-    let mut query: Vec<_> = head.query.iter().collect();
-    query.sort();
-    for (index, (name, value)) in query.into_iter().enumerate() {
-        text.push(if index == 0 { '?' } else { '&' });
-        text.extend([name, "=", value]);
-    }
-    text
-}
+/// Signed without the header, or with it.
+const LOG_DATES: [sign::v1::LogDate; 2] = [sign::v1::LogDate::Unsigned, sign::v1::LogDate::Signed];
 
 /// `Credential={id}/{date}/{region}/sls/aliyun_v4_request,Signature={hex}`.
 ///
@@ -240,10 +237,10 @@ fn verify_v4<'a>(
         .ok_or(Denial::Malformed(
             "x-log-content-sha256 does not exist in http header when it is necessary",
         ))?;
-    let request = canonical_request_v4(head, body);
-    let text = string_to_sign_v4(&request, time, scope);
-    let expected = sign_v4(key.secret.expose(), date, region, &text);
-    let is_good = expected.is_some_and(|expected| is_equal(&hex(&expected), signature));
+    let request = head.signed(|request| sign::v4::canonical_request(request, body));
+    let text = sign::v4::string_to_sign(&request, time, region);
+    let expected = sign::v4::signature(&key.secret, time, region, &text);
+    let is_good = is_equal(&expected, signature);
     if !is_good || time.split_once('T').map(|(day, _)| day) != Some(date) {
         return Err(Denial::Mismatch);
     }
@@ -251,60 +248,6 @@ fn verify_v4<'a>(
         caller: Caller::Key(key),
         digest: Digest::Sha256(body),
     })
-}
-
-/// What v4 takes a digest of.
-pub(in crate::api) fn canonical_request_v4(head: &Head<'_>, body: &str) -> String {
-    let mut query: Vec<_> = head.query.iter().collect();
-    query.sort();
-    let query = query.into_iter().map(|(name, value)| match value.as_str() {
-        "" => name.clone(),
-        value => format!("{name}={}", escape(value)),
-    });
-    let query = query.collect::<Vec<_>>().join("&");
-    let is_signed = |name: &str| matches!(name, "content-type" | "host") || is_service_header(name);
-    let headers = signed_headers(head, is_signed);
-    let lines: String = headers
-        .iter()
-        .flat_map(|(name, value)| [name, ":", value, "\n"])
-        .collect();
-    let names: Vec<_> = headers.iter().map(|(name, _)| *name).collect();
-    let (method, path, names) = (head.method, head.path, names.join(";"));
-    format!("{method}\n{path}\n{query}\n{lines}\n{names}\n{body}")
-}
-
-/// What v4 signs.
-pub(in crate::api) fn string_to_sign_v4(request: &str, time: &str, scope: &str) -> String {
-    let request = hex(&Sha256::digest(request.as_bytes()));
-    format!("SLS4-HMAC-SHA256\n{time}\n{scope}\n{request}")
-}
-
-/// The signature under a key derived for one day and region.
-fn sign_v4(secret: &str, date: &str, region: &str, text: &str) -> Option<Vec<u8>> {
-    let key = format!("aliyun_v4{secret}").into_bytes();
-    [date, region, "sls", "aliyun_v4_request", text]
-        .into_iter()
-        .try_fold(key, |key, part| hmac_sha256(&key, part.as_bytes()))
-}
-
-/// Headers that a signature covers, by name.
-fn signed_headers<'a>(
-    head: &Head<'a>,
-    is_signed: impl Fn(&str) -> bool,
-) -> Vec<(&'a str, &'a str)> {
-    let headers = head.headers.iter();
-    let mut signed: Vec<_> = headers
-        .filter(|(name, _)| is_signed(name))
-        .map(|(name, value)| (name.as_str(), value.trim()))
-        .collect();
-    signed.sort_unstable();
-    signed
-}
-
-/// Headers of the service itself; `x-log-meta-` is the user's.
-fn is_service_header(name: &str) -> bool {
-    let is_log = name.starts_with("x-log-") && !name.starts_with("x-log-meta-");
-    is_log || name.starts_with("x-acs-")
 }
 
 fn find<'a>(keys: &'a Keys, id: &str) -> Result<&'a AccessKey, Denial> {
@@ -326,39 +269,6 @@ fn check_time(request: Timestamp, server: Timestamp) -> Result<(), Denial> {
 /// Compares texts, not what they decode to: each octet of a signature counts.
 fn is_equal(expected: &str, given: &str) -> bool {
     expected.as_bytes().ct_eq(given.as_bytes()).into()
-}
-
-fn hmac_sha1(key: &[u8], text: &[u8]) -> Option<Vec<u8>> {
-    let mac = Hmac::<Sha1>::new_from_slice(key).ok()?;
-    Some(mac.chain_update(text).finalize().into_bytes().to_vec())
-}
-
-fn hmac_sha256(key: &[u8], text: &[u8]) -> Option<Vec<u8>> {
-    let mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
-    Some(mac.chain_update(text).finalize().into_bytes().to_vec())
-}
-
-fn base64(octets: &[u8]) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(octets)
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
-}
-
-/// RFC 3986 §2.3: all but the unreserved characters as `%XX`.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for octet in text.bytes() {
-        match octet {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                escaped.push(char::from(octet));
-            }
-            _ => escaped.push_str(&format!("%{octet:02X}")),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::Failure;
-use super::compress::Compression;
+use super::compress;
+use crate::sink::Compression;
 
 /// Success with nothing to say.
 pub(super) fn empty() -> Response {
@@ -36,16 +37,16 @@ pub(super) fn compressed(
     accepted: &str,
 ) -> Result<Response, Failure> {
     let raw_bytes = body.len();
-    let compression = Compression::of_answer(accepted).filter(|_| raw_bytes > 0);
+    let compression = compress::of_answer(accepted).filter(|_| raw_bytes > 0);
     let body = match compression {
-        Some(compression) => compression.compress(&body)?,
+        Some(compression) => compress::apply(compression, &body)?,
         None => body,
     };
     let mut response = with_type(body, content_type);
     let headers = response.headers_mut();
     set(headers, "x-log-bodyrawsize", &raw_bytes.to_string());
-    if let Some(compression) = compression {
-        set(headers, "x-log-compresstype", compression.label());
+    if let Some(name) = compression.and_then(Compression::name) {
+        set(headers, "x-log-compresstype", name);
     }
     Ok(response)
 }

@@ -25,10 +25,10 @@ mod host;
 mod index;
 mod logs;
 mod logstores;
+mod measure;
 #[cfg(test)]
 mod memory;
 mod projects;
-mod proto;
 mod pull;
 mod put;
 mod request;
@@ -38,6 +38,11 @@ mod shards;
 mod tests;
 mod topics;
 
+pub use crate::sink::Content;
+pub use crate::sink::Log;
+pub use crate::sink::LogGroup;
+pub use crate::sink::LogGroupList;
+pub use crate::sink::LogTag;
 pub use backend::{
     Backend, Column, Document, Histogram, Incoming, LogAnswer, LogQuery, Logstore,
     LogstoreSettings, Place, Project, PullRange, Pulled, Reply, Shard,
@@ -45,4 +50,3 @@ pub use backend::{
 pub use error::Failure;
 pub use front::{Clock, Front, Settings, is_sls, router};
 pub use host::Hosts;
-pub use proto::{Content, Log, LogGroup, LogGroupList, LogTag};

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::backend::Incoming;
-use super::compress::Compression;
-use super::proto::measure;
+use super::compress;
+use super::measure::measure;
 use super::request::{Raw, Request};
 use super::{Failure, Front, LogGroup, Place, answer};
 use crate::api::auth::Access;
@@ -86,7 +86,7 @@ fn uncompressed(request: &Request<'_>, octets_max: usize) -> Result<Bytes, Failu
     let Some(name) = request.header("x-log-compresstype") else {
         return Ok(request.body.clone());
     };
-    let compression = Compression::of_body(name)?;
+    let compression = compress::of_body(name)?;
     let size = request.header("x-log-bodyrawsize");
     let size = size.ok_or_else(|| {
         let message = "x-log-bodyrawsize does not exist in header when it is necessary";
@@ -101,7 +101,7 @@ fn uncompressed(request: &Request<'_>, octets_max: usize) -> Result<Bytes, Failu
         let told = size.parse().unwrap_or(u64::MAX);
         return Err(Failure::too_large(told, octets_max as u64));
     };
-    compression.decompress(&request.body, raw_bytes)
+    compress::undo(compression, &request.body, raw_bytes)
 }
 
 fn decode(body: &Bytes) -> Result<LogGroup, Failure> {

@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::{Answer, NOW_S, fixtures, front, key, send};
 use crate::api::auth::{Keys, Permission};
-use crate::api::sls::compress::Compression;
+use crate::api::sls::compress;
 use crate::api::sls::{Front, LogGroupList};
+use crate::sink::Compression;
 
 const CAPTURED: [&str; 9] = [
     "python_get_logs_v1_get",
@@ -114,9 +115,7 @@ async fn what_was_put_is_pulled() {
             .replay(&front)
             .await;
         let raw_bytes = pulled.header("x-log-bodyrawsize").parse().unwrap();
-        let list = Compression::Lz4
-            .decompress(&pulled.body, raw_bytes)
-            .unwrap();
+        let list = compress::undo(Compression::Lz4, &pulled.body, raw_bytes).unwrap();
         let groups = LogGroupList::decode(list).unwrap().log_groups;
         // The request wants two groups, and a group in memory is one log.
         let logs = captured.analysis["logs"].as_u64().unwrap().min(2);
@@ -159,7 +158,7 @@ async fn what_was_put_is_found() {
         .await;
     assert_eq!(v3.header("x-log-compresstype"), "lz4");
     let raw_bytes = v3.header("x-log-bodyrawsize").parse().unwrap();
-    let body = Compression::Lz4.decompress(&v3.body, raw_bytes).unwrap();
+    let body = compress::undo(Compression::Lz4, &v3.body, raw_bytes).unwrap();
     let body: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(body["data"], found);
     assert_eq!(body["meta"]["count"], 1);

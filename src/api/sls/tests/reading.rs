@@ -5,8 +5,9 @@ use prost::Message as _;
 
 use super::{Answer, get};
 use super::{NOW_S, group, json, open, put, request, send};
-use crate::api::sls::compress::Compression;
+use crate::api::sls::compress;
 use crate::api::sls::{Front, LogGroupList, cursors};
+use crate::sink::Compression;
 
 async fn filled() -> Front {
     let front = open();
@@ -58,7 +59,7 @@ async fn an_answer_is_compressed_as_asked() {
         let answer = send(&front, request).await;
         assert_eq!(answer.header("x-log-compresstype"), accepted);
         let raw_bytes = answer.header("x-log-bodyrawsize").parse().unwrap();
-        let body = kind.decompress(&answer.body, raw_bytes).unwrap();
+        let body = compress::undo(kind, &answer.body, raw_bytes).unwrap();
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(body["meta"]["count"], 7);
     }

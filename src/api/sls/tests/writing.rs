@@ -5,7 +5,8 @@ use std::io::Write as _;
 use prost::Message as _;
 
 use super::{NOW_S, get, group, open, put, put_body};
-use crate::api::sls::compress::Compression;
+use crate::api::sls::compress;
+use crate::sink::Compression;
 
 const ALL: &str = "/logstores/flows?type=log&from=0&to=1900000000";
 
@@ -31,8 +32,8 @@ async fn logs_are_put_in_four_compressions() {
     let zlib = zlib.finish().unwrap();
     let size = raw.len().to_string();
     for (name, body) in [
-        ("lz4", Compression::Lz4.compress(&raw).unwrap()),
-        ("zstd", Compression::Zstd.compress(&raw).unwrap()),
+        ("lz4", compress::apply(Compression::Lz4, &raw).unwrap()),
+        ("zstd", compress::apply(Compression::Zstd, &raw).unwrap()),
         ("deflate", zlib.clone()),
         ("gzip", zlib),
     ] {

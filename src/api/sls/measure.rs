@@ -1,73 +1,6 @@
-//! Log groups as protobuf (proto2), and a measure of one before it is built.
+//! How much an encoded log group (proto2) holds, before it is built.
 
-use bytes::{Buf, Bytes};
-
-/// One log: its time and its fields.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct Log {
-    /// Unix seconds.
-    #[prost(uint32, required, tag = "1")]
-    pub time: u32,
-    /// Fields, in the order written.
-    #[prost(message, repeated, tag = "2")]
-    pub contents: Vec<Content>,
-    /// Nanoseconds within the second.
-    #[prost(fixed32, optional, tag = "4")]
-    pub time_ns: Option<u32>,
-}
-
-/// One field of a log.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct Content {
-    /// Its name.
-    #[prost(string, required, tag = "1")]
-    pub key: String,
-    /// Its value, mostly UTF-8.
-    #[prost(bytes = "bytes", required, tag = "2")]
-    pub value: Bytes,
-}
-
-/// A name and a text that all logs of a group share.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct LogTag {
-    /// Its name.
-    #[prost(string, required, tag = "1")]
-    pub key: String,
-    /// Its text.
-    #[prost(string, required, tag = "2")]
-    pub value: String,
-}
-
-/// Logs of one topic and source.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct LogGroup {
-    /// The logs.
-    #[prost(message, repeated, tag = "1")]
-    pub logs: Vec<Log>,
-    /// Not used by anybody.
-    #[prost(string, optional, tag = "2")]
-    pub reserved: Option<String>,
-    /// What they are about.
-    #[prost(string, optional, tag = "3")]
-    pub topic: Option<String>,
-    /// Where they come from, often an address.
-    #[prost(string, optional, tag = "4")]
-    pub source: Option<String>,
-    /// Which machine wrote them.
-    #[prost(string, optional, tag = "5")]
-    pub machine_uuid: Option<String>,
-    /// What they share.
-    #[prost(message, repeated, tag = "6")]
-    pub log_tags: Vec<LogTag>,
-}
-
-/// What PullLogs answers.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct LogGroupList {
-    /// In the order of the shard.
-    #[prost(message, repeated, tag = "1")]
-    pub log_groups: Vec<LogGroup>,
-}
+use bytes::Buf;
 
 /// How much a log group holds.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -180,9 +113,14 @@ impl<'a> Fields<'a> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use prost::Message as _;
 
     use super::*;
+    use crate::sink::Content;
+    use crate::sink::Log;
+    use crate::sink::LogGroup;
+    use crate::sink::LogTag;
 
     fn group() -> LogGroup {
         let content = |key: &str, value: &'static [u8]| Content {
