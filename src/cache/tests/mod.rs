@@ -4,6 +4,7 @@ mod model;
 mod properties;
 mod rules;
 mod shares;
+mod totals;
 mod traces;
 
 use super::*;

@@ -16,6 +16,7 @@ use super::*;
 
 mod crash;
 mod damage;
+mod dialect;
 mod flows;
 mod full;
 mod golden;
