@@ -16,6 +16,8 @@ pub(super) struct Destination {
     pub(super) settled: Ranges,
     /// Shares given out whose rows are not all settled, by first number.
     pub(super) handed: BTreeMap<u64, Handed>,
+    /// Whoever appends its rows delivers them: they are given out then.
+    pub(super) is_direct: bool,
     pub(super) amounts: Amounts,
 }
 
@@ -56,6 +58,21 @@ impl Destination {
         }
     }
 
+    /// Takes a share that was appended.
+    pub(super) fn take(&mut self, rows: Range<u64>, amount: Amount) {
+        self.amounts.pending += amount;
+        if self.is_direct {
+            let end = rows.end;
+            self.handed.insert(rows.start, Handed { end, amount });
+        }
+    }
+
+    /// Undoes the taking of the newest share.
+    pub(super) fn give_back(&mut self, start: u64, amount: Amount) {
+        self.amounts.pending = self.amounts.pending - amount;
+        self.handed.remove(&start);
+    }
+
     /// The first number that is not settled.
     pub(super) fn low_water(&self) -> u64 {
         self.settled.first_gap(0)
@@ -66,8 +83,12 @@ impl Destination {
         self.handed.len() >= ranges_max || self.settled.len() > ranges_max / 2
     }
 
-    /// Whether rows are settled or belong to shares that were given out.
+    /// Whether rows are settled or belong to shares that were given out: all
+    /// of a destination whose rows are given out as they come.
     pub(super) fn knows(&self, rows: &Range<u64>) -> bool {
+        if self.is_direct {
+            return true;
+        }
         let mut from = self.settled.first_gap(rows.start);
         while from < rows.end {
             let before = self.handed.range(..=from).next_back();

@@ -87,6 +87,15 @@ impl Journal {
         self.state().destination(name)
     }
 
+    /// Whoever appends a destination's rows delivers them too, from now on: what
+    /// is appended counts as given out, and no memory is kept for it. To be
+    /// called when all that was appended before has been read.
+    pub fn deliver_directly(&self, destination: DestinationId) {
+        if let Some(destination) = self.state().of_mut(destination) {
+            destination.is_direct = true;
+        }
+    }
+
     /// Takes a frame and gives the number of its first row. Rows of several
     /// shares may be the same.
     ///

@@ -295,7 +295,8 @@ impl Recovery {
         let found = state.next_seq.max(progress.next_seq).max(settled);
         // Rows that were read before they were durable have numbers, too, and
         // no other row may ever get them.
-        state.next_seq = if is_new { 1 } else { found + SEQ_STEP };
+        let next_seq = if is_new { 1 } else { found + SEQ_STEP };
+        state.next_seq = next_seq.max(state.settings.first_seq);
         state.written_to = state.next_seq;
         state.durable_to = state.next_seq;
         let after = last.map_or(1, |number| number.saturating_add(1));

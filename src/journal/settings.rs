@@ -16,6 +16,9 @@ pub struct Settings {
     pub destinations_max: usize,
     /// Most ranges of acknowledged rows remembered per destination.
     pub ranges_max: usize,
+    /// The least number a new row may get: above all that rows elsewhere have.
+    /// Other than the rows, the journal may have been removed.
+    pub first_seq: u64,
 }
 
 impl Default for Settings {
@@ -28,6 +31,7 @@ impl Default for Settings {
             when_full: WhenFull::DropOldestUnsent,
             destinations_max: 4096,
             ranges_max: 1024,
+            first_seq: 1,
         }
     }
 }

@@ -113,7 +113,7 @@ impl State {
         self.window.push(frame);
         for share in shares {
             if let Some(destination) = self.of_mut(share.destination) {
-                destination.amounts.pending += share.amount;
+                destination.take(share.seqs(first_seq), share.amount);
             }
         }
         if self.write_pending() == Err(Fault::Quota) && self.written_to <= first_seq {
@@ -129,7 +129,7 @@ impl State {
         self.next_seq = first_seq;
         for share in shares {
             if let Some(destination) = self.of_mut(share.destination) {
-                destination.amounts.pending = destination.amounts.pending - share.amount;
+                destination.give_back(share.seqs(first_seq).start, share.amount);
             }
         }
     }
@@ -230,12 +230,13 @@ impl State {
         self.durable_to = self.durable_to.max(end);
     }
 
-    /// Whether all rows of a frame are delivered.
+    /// Whether nobody will read a frame any more.
     pub(super) fn is_settled(&self, frame: &Held) -> bool {
         frame.shares.iter().all(|share| {
             let rows = share.seqs(frame.head.first_seq);
-            self.of(share.destination)
-                .is_none_or(|destination| destination.settled.covers(&rows))
+            self.of(share.destination).is_none_or(|destination| {
+                destination.is_direct || destination.settled.covers(&rows)
+            })
         })
     }
 

@@ -159,3 +159,65 @@ fn a_second_journal_on_the_same_directory_is_refused() {
     let (journal, _) = Journal::open(settings(), Disk::new(dir.path())).unwrap();
     assert_eq!(bodies(&journal, a), ["x"]);
 }
+
+#[test]
+fn what_is_delivered_directly_is_acknowledged_without_being_read() {
+    let fs = FaultyFs::default();
+    let (journal, _) = open(&fs);
+    let a = journal.destination("a").unwrap();
+    let b = journal.destination("b").unwrap();
+    append(&journal, a, 2, "before");
+    journal.commit().unwrap();
+    assert_eq!(backlog(&journal, a).len(), 1);
+    journal.deliver_directly(a);
+    for body in ["1", "2", "3"] {
+        let shares = [share(b, 0..1), share(a, 1..4)];
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        journal.append(Kind::Flows, &shares, body, 0).unwrap();
+    }
+    journal.commit().unwrap();
+    assert_eq!(amounts(&journal, a).pending, amount(11));
+    // The first two frames, and one row of the third.
+    journal.ack(a, 1..9);
+    assert_eq!(amounts(&journal, a).acked, amount(5));
+    assert_eq!(amounts(&journal, a).pending, amount(6));
+    journal.ack(a, 1..u64::MAX);
+    assert_eq!(amounts(&journal, a).pending, Amount::default());
+    assert_eq!(bodies(&journal, b), ["1", "2", "3"]);
+    journal.persist_progress().unwrap();
+    fs.crash(u64::MAX);
+    let (journal, _) = open(&fs);
+    assert!(backlog(&journal, a).is_empty());
+    assert_eq!(backlog(&journal, b).len(), 3);
+}
+
+#[test]
+fn no_memory_is_kept_for_what_is_delivered_directly() {
+    let (journal, _) = open(&FaultyFs::default());
+    let a = journal.destination("a").unwrap();
+    journal.deliver_directly(a);
+    append(&journal, a, 2, "durable");
+    journal.commit().unwrap();
+    append(&journal, a, 2, "not yet");
+    let window = journal.stats(0).window_bytes;
+    journal.commit().unwrap();
+    append(&journal, a, 2, "not yet");
+    assert_eq!(journal.stats(0).window_bytes, window);
+}
+
+#[test]
+fn a_new_journal_may_begin_above_numbers_that_others_have() {
+    let settings = Settings {
+        first_seq: 1000,
+        ..settings()
+    };
+    let fs = FaultyFs::default();
+    let (journal, _) = Journal::open(settings.clone(), fs.clone()).unwrap();
+    let a = journal.destination("a").unwrap();
+    assert_eq!(append(&journal, a, 2, "x"), 1000);
+    journal.commit().unwrap();
+    drop(journal);
+    let (journal, _) = Journal::open(settings, fs).unwrap();
+    assert!(append(&journal, a, 1, "y") > 1001);
+    assert_eq!(bodies(&journal, a)[0], "x");
+}
