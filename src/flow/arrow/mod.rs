@@ -1,10 +1,14 @@
 //! From [`FlowBatch`] to Arrow.
 
+mod ipc;
 mod rest;
 mod texts;
 
 #[cfg(test)]
 mod tests;
+
+pub use ipc::from_ipc;
+pub use ipc::to_ipc;
 
 use rest::rest;
 use texts::NULL_KEY;
