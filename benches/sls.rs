@@ -18,6 +18,7 @@ use flowlogd::flow::FlowRecord;
 use flowlogd::flow::Names;
 use flowlogd::flow::Presence;
 use flowlogd::flow::RouteNames;
+use flowlogd::flowlog::Naming;
 use flowlogd::sink::sls::Batch;
 use flowlogd::sink::sls::BatchKey;
 use flowlogd::sink::sls::Batcher;
@@ -28,7 +29,6 @@ use flowlogd::sink::sls::FlowRows;
 use flowlogd::sink::sls::GroupHeader;
 use flowlogd::sink::sls::Limits;
 use flowlogd::sink::sls::LogGroupWriter;
-use flowlogd::sink::sls::Naming;
 use flowlogd::sink::sls::PackIds;
 use flowlogd::sink::sls::TimeWindow;
 

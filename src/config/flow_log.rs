@@ -14,6 +14,7 @@ use crate::flowlog::ExporterMatch;
 use crate::flowlog::FlowLog;
 use crate::flowlog::INACTIVE_S;
 use crate::flowlog::Inactive;
+use crate::flowlog::Naming;
 use crate::flowlog::NetflowTarget;
 use crate::flowlog::NetflowVersion;
 use crate::flowlog::OutputType;
@@ -81,6 +82,9 @@ fn flow_log(table: &mut Table<'_, '_>) -> FlowLog {
         description: text("description"),
         project: text("project"),
         logstore: text("logstore"),
+        region: table.text("region"),
+        naming: table.choice("naming", NAMINGS).unwrap_or_default(),
+        fields: table.list("fields", field).unwrap_or_default(),
         output: output(table),
         netflow: netflow(table),
         timers: timers(table),
@@ -155,6 +159,24 @@ fn timers(table: &mut Table<'_, '_>) -> Timers {
     })
 }
 
+/// The name of a column.
+#[cfg(feature = "journal")]
+fn field(value: Value<'_, '_>) -> Option<String> {
+    let Some(name) = value.as_text() else {
+        return value.text();
+    };
+    if let Err(unknown) = crate::sink::FieldChoice::new(Naming::Sag, [name]) {
+        value.refuse(unknown.to_string(), "");
+        return None;
+    }
+    value.text()
+}
+
+#[cfg(not(feature = "journal"))]
+fn field(value: Value<'_, '_>) -> Option<String> {
+    value.text()
+}
+
 /// An element by its name, or as `PEN/id`.
 fn element_of(value: Value<'_, '_>) -> Option<ElementId> {
     let Some(name) = value.as_text() else {
@@ -207,6 +229,7 @@ fn exporter(value: Value<'_, '_>) -> Option<ExporterMatch> {
     })?
 }
 
+const NAMINGS: &[(&str, Naming)] = &[("sag", Naming::Sag), ("vpc", Naming::Vpc)];
 const CACHES: &[(&str, CacheType)] = &[
     ("on", CacheType::Timeout),
     ("natural", CacheType::Natural),

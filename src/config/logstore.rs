@@ -71,7 +71,7 @@ impl LogStore {
             ("embedded-only", Keep::EmbeddedOnly),
         ];
         let store = Self {
-            dir: super::state::directory(table, "dir"),
+            dir: table.path("dir"),
             keep: table.choice("keep", &keeps).unwrap_or_default(),
             tail_age: table
                 .seconds("tail-age-s", 1..=3600)
@@ -130,8 +130,8 @@ impl Query {
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
-/// What an unclean end may lose.
-const TAIL_AGE: Duration = Duration::from_secs(10);
+/// Files of a size that queries like; until then the journal has the rows.
+const TAIL_AGE: Duration = Duration::from_secs(60);
 /// Several hundred thousand rows.
 const TAIL_BYTES: u64 = 64 << 20;
 /// Two weeks: last week, compared with the one before.

@@ -2,17 +2,21 @@
 //!
 //! [`Config::load`] answers with a [`Config`] whose every value is in range and
 //! contradicts no other, or with all [`Problems`] of the file. Without a file
-//! [`Config::default`] stands. Nothing here is secret.
+//! [`Config::default`] stands. Nothing here is secret: keys stand in files of
+//! their own.
 
+mod access;
 mod cache;
 mod exporters;
 mod flow_log;
 mod http;
+mod journal;
 mod listen;
 mod log;
 mod logstore;
 mod problem;
 mod report;
+mod sls;
 mod state;
 mod table;
 mod value;
@@ -22,13 +26,16 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
+pub use access::{AccessKey, Permission};
 pub use cache::Cache;
 pub use exporters::{Exporters, Sampling, SamplingUse, TemplateScope};
 pub use http::Http;
+pub use journal::{Journal, WhenFull};
 pub use listen::{Listen, Steering};
 pub use log::{Format, Level, Log};
 pub use logstore::{Keep, LogStore, Query};
 pub use problem::Problems;
+pub use sls::{Compression, DrainOrder, Service, Sls};
 pub use state::State;
 
 use crate::flowlog::Definition;
@@ -48,8 +55,14 @@ pub struct Config {
     pub cache: Cache,
     /// Flow logs, devices, and who is heard; it compiles without problems.
     pub definition: Definition,
+    /// The log service.
+    pub sls: Sls,
+    /// What keeps rows until they are delivered.
+    pub journal: Journal,
     /// The embedded log store.
     pub logstore: LogStore,
+    /// Who may use the embedded log store's SLS API; everybody if empty.
+    pub access_keys: Vec<AccessKey>,
     /// Metrics, health and the admin API.
     pub http: Http,
     /// What the daemon says about itself.
@@ -116,7 +129,10 @@ impl Config {
             exporters,
             cache: table.section("cache", Cache::read),
             definition,
+            sls: table.section("sls", Sls::read),
+            journal: table.section("journal", Journal::read),
             logstore,
+            access_keys: access::read(table),
             http: table.section("http", |table| Http::read(table, query_timeout)),
             log: table.section("log", Log::read),
             state: table.section("state", State::read),
@@ -132,7 +148,10 @@ impl Default for Config {
             exporters: Exporters::default(),
             cache: Cache::default(),
             definition: flow_log::default(),
+            sls: Sls::default(),
+            journal: Journal::default(),
             logstore: LogStore::default(),
+            access_keys: Vec::new(),
             http: Http::default(),
             log: Log::default(),
             state: State::default(),

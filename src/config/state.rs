@@ -15,7 +15,7 @@ pub struct State {
 impl State {
     pub(super) fn read(table: &mut Table<'_, '_>) -> Self {
         Self {
-            dir: directory(table, "dir"),
+            dir: table.path("dir"),
         }
     }
 
@@ -43,17 +43,6 @@ impl State {
             .or_else(own)
             .unwrap_or_else(|| PathBuf::from(SYSTEM_DIRECTORY))
     }
-}
-
-/// An absolute path: a daemon's working directory is anybody's guess.
-pub(super) fn directory(table: &mut Table<'_, '_>, key: &'static str) -> Option<PathBuf> {
-    let path = PathBuf::from(table.text(key)?);
-    if path.is_absolute() {
-        return Some(path);
-    }
-    let what = format!("must be an absolute path, not `{}`", path.display());
-    table.refuse(key, what, "");
-    None
 }
 
 /// FHS's place for the state of a daemon.

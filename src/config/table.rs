@@ -5,8 +5,10 @@
 //! or out of range is noted and answered with `None`, as if it were not there;
 //! what nobody asked for is an unknown key.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -54,6 +56,17 @@ impl<'r, 'i> Table<'r, 'i> {
         tables.unwrap_or_default()
     }
 
+    /// What `read` makes of the values of a table whose keys are names; an
+    /// absent one is empty.
+    pub(super) fn named<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnMut(&str, Value<'r, 'i>) -> Option<T>,
+    ) -> BTreeMap<String, T> {
+        let named = self.take(key).and_then(|value| value.named(read));
+        named.unwrap_or_default()
+    }
+
     /// Takes a value out; `None` when the document has none.
     pub(super) fn take(&mut self, key: &'static str) -> Option<Value<'r, 'i>> {
         self.known.push(key);
@@ -84,6 +97,11 @@ impl<'r, 'i> Table<'r, 'i> {
     /// A text.
     pub(super) fn text(&mut self, key: &'static str) -> Option<String> {
         self.take(key)?.text()
+    }
+
+    /// An absolute path.
+    pub(super) fn path(&mut self, key: &'static str) -> Option<PathBuf> {
+        self.take(key)?.path()
     }
 
     /// A text that means something; `advice` says how to write it.

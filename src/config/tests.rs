@@ -74,6 +74,25 @@ fn shown() -> Config {
         one_in: 1000,
         when: SamplingUse::default(),
     }];
+    shown.sls.region = Some("cn-hangzhou".to_owned());
+    shown.sls.key_file = Some("/etc/flowlogd/sls-key".into());
+    shown.sls.proxy = Some("http://192.0.2.3:3128".to_owned());
+    shown.sls.ca_file = Some("/etc/flowlogd/ca.pem".into());
+    let endpoint = "https://cn-shanghai-intranet.log.aliyuncs.com";
+    let service = Service::Cloud(endpoint.to_owned());
+    shown.sls.regions.insert("cn-shanghai".to_owned(), service);
+    let key = "/etc/flowlogd/sls-key-branch".into();
+    shown
+        .sls
+        .accounts
+        .insert("1234567890123456".to_owned(), key);
+    shown.journal.quota = Some(4 << 30);
+    shown.access_keys = vec![AccessKey {
+        id: "grafana".to_owned(),
+        secret_file: "/etc/flowlogd/access/grafana".into(),
+        projects: vec!["*".to_owned()],
+        permission: Permission::ReadWrite,
+    }];
     shown.logstore.dir = Some("/var/lib/flowlogd/logstore".into());
     shown.logstore.disk_budget = Some(10 << 30);
     shown.state.dir = Some("/var/lib/flowlogd".into());
@@ -82,6 +101,8 @@ fn shown() -> Config {
         server: "192.0.2.9:9995".parse().unwrap(),
         version: NetflowVersion::default(),
     });
+    log.region = Some("cn-hangzhou".to_owned());
+    log.fields = vec!["exporter".to_owned(), "vlan".to_owned()];
     log.extra = vec![ElementId::iana(95), ElementId { pen: 9, id: 12232 }];
     shown.definition.flow_logs.insert(0, log);
     let exporter = |prefix: &str, domain| ExporterMatch {

@@ -1,8 +1,10 @@
 //! One value of a document, read as what a section wants it to be.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -70,6 +72,20 @@ impl<'r, 'i> Value<'r, 'i> {
         Some(text.into_owned())
     }
 
+    /// An absolute path: a daemon's working directory is anybody's guess.
+    pub(super) fn path(self) -> Option<PathBuf> {
+        let DeValue::String(text) = &self.value else {
+            return self.wrong_kind("a path in quotes");
+        };
+        let path = PathBuf::from(text.as_ref());
+        if path.is_absolute() {
+            return Some(path);
+        }
+        let what = format!("must be an absolute path, not `{}`", path.display());
+        self.refuse(what, "");
+        None
+    }
+
     /// A text that means something; `advice` says how to write it.
     pub(super) fn parsed<T: FromStr<Err: fmt::Display>>(self, advice: &str) -> Option<T> {
         let DeValue::String(text) = &self.value else {
@@ -114,6 +130,24 @@ impl<'r, 'i> Value<'r, 'i> {
         for value in values {
             let path = format!("{}[{}]", self.path, results.len());
             results.extend(read(Self::new(self.report, path, value)));
+        }
+        Some(results)
+    }
+
+    /// What `read` makes of the values of a table whose keys are names.
+    pub(super) fn named<T>(
+        self,
+        mut read: impl FnMut(&str, Self) -> Option<T>,
+    ) -> Option<BTreeMap<String, T>> {
+        let (report, path) = (self.report, self.path.clone());
+        let entries = self.table()?;
+        let mut results = BTreeMap::new();
+        for (key, value) in entries {
+            let name = key.into_inner().into_owned();
+            let path = format!("{path}.{}", name.escape_debug());
+            if let Some(result) = read(&name, Self::new(report, path, value)) {
+                results.insert(name, result);
+            }
         }
         Some(results)
     }

@@ -17,7 +17,7 @@ pub use check::Problem;
 pub use prefix::{Prefix, PrefixError};
 pub use resource::{
     ACTIVE_DEFAULT_S, ACTIVE_S, API_ACTIVE_S, API_INACTIVE_S, Definition, Device, EXTRA_MAX,
-    ExporterMatch, FlowLog, INACTIVE_DEFAULT_S, INACTIVE_S, Inactive, NetflowTarget,
+    ExporterMatch, FlowLog, INACTIVE_DEFAULT_S, INACTIVE_S, Inactive, Naming, NetflowTarget,
     NetflowVersion, OutputType, ROUTES_MAX, Timers, Unclaimed,
 };
 pub use table::{RoutingTable, Verdict};

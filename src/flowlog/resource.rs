@@ -33,6 +33,13 @@ pub struct FlowLog {
     pub project: String,
     /// Logstore in the project: 2–63 of `a-z 0-9 _ -`; empty like `project`.
     pub logstore: String,
+    /// Region of the project: the flow log API's SlsRegionId; the configured
+    /// one if there is none.
+    pub region: Option<String>,
+    /// Whose names the fields of its logs have.
+    pub naming: Naming,
+    /// Columns that its logs have beside those of `naming`, by name.
+    pub fields: Vec<String>,
     /// Kind of destination.
     pub output: OutputType,
     /// Collector to re-export to; kept also when `output` does not use it.
@@ -53,6 +60,9 @@ impl FlowLog {
             description: String::new(),
             project: project.to_owned(),
             logstore: logstore.to_owned(),
+            region: None,
+            naming: Naming::default(),
+            fields: Vec::new(),
             output: OutputType::Sls,
             netflow: None,
             timers: Timers::default(),
@@ -62,15 +72,26 @@ impl FlowLog {
     }
 
     /// Whether rows of both are the same rows in the same place: then timers,
-    /// cache and description may differ, and a change of those is live.
+    /// cache, description and how logs are written may differ, and a change of
+    /// those is live.
     pub(super) fn delivers_like(&self, other: &Self) -> bool {
-        let place = |log: &Self| (log.output, log.netflow);
+        let place = |log: &Self| (log.output, log.netflow, log.region.clone());
         self.name == other.name
             && self.project == other.project
             && self.logstore == other.logstore
             && place(self) == place(other)
             && self.extra == other.extra
     }
+}
+
+/// Whose names the fields of a log have.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Naming {
+    /// Flow logs of a Smart Access Gateway.
+    #[default]
+    Sag,
+    /// Flow logs of a VPC.
+    Vpc,
 }
 
 /// Kind of destination: the flow log API's OutputType.

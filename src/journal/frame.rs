@@ -59,6 +59,8 @@ pub struct Frame {
     pub first_seq: u64,
     /// What the body is.
     pub kind: Kind,
+    /// When it was appended, in milliseconds since 1970.
+    pub at_ms: u64,
     /// The destination's rows that are not acknowledged: of its share the
     /// first run of them that was asked for. The amount is that of the whole
     /// share.

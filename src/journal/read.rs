@@ -201,6 +201,7 @@ impl State {
         Ok(Ok(Frame {
             first_seq: head.first_seq,
             kind,
+            at_ms: head.at_ms,
             share,
             body,
         }))

@@ -27,6 +27,7 @@ impl Held {
         Frame {
             first_seq: self.head.first_seq,
             kind: self.kind,
+            at_ms: self.head.at_ms,
             share,
             body: self.body.clone(),
         }

@@ -53,7 +53,7 @@ const TEXT_BYTES_MAX: u32 = 2048;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sink::sls::Naming;
+    use crate::flowlog::Naming;
 
     #[test]
     fn fields_are_indexed_by_what_they_are() {

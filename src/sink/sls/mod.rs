@@ -40,8 +40,7 @@ pub use compress::{CompressError, Compression, Compressor, DecompressError, deco
 pub use dead_letter::{DeadLetter, DeadLetterError, DeadLetters, DeadLettersFound};
 pub use delivery::{Action, Delivery, Outcome, Patience, Piece, Why};
 pub use encode::{
-    FieldChoice, FlowRows, GroupHeader, LogGroupWriter, Naming, TimeWindow, Unfit, UnknownField,
-    Written,
+    FieldChoice, FlowRows, GroupHeader, LogGroupWriter, TimeWindow, Unfit, UnknownField, Written,
 };
 pub use index::index;
 pub use pace::{Aimd, Backoff, Drain, Feedback, Limiters, Permit};

@@ -4,16 +4,7 @@ use thiserror::Error;
 
 use crate::flow;
 use crate::flow::COLUMNS;
-
-/// Whose names the fields have.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub enum Naming {
-    /// Flow logs of a Smart Access Gateway.
-    #[default]
-    Sag,
-    /// Flow logs of a VPC.
-    Vpc,
-}
+use crate::flowlog::Naming;
 
 /// The fields of a log, in order.
 ///

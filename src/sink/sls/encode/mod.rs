@@ -11,7 +11,7 @@ mod time;
 mod tests;
 
 pub use cells::Unfit;
-pub use field::{FieldChoice, Naming, UnknownField};
+pub use field::{FieldChoice, UnknownField};
 pub use time::TimeWindow;
 
 pub(super) use put::{retime, trailer};

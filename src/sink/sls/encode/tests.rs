@@ -14,6 +14,7 @@ use prost::Message;
 use super::*;
 use crate::flow::COLUMNS;
 use crate::flow::Kind;
+use crate::flowlog::Naming;
 use crate::sink::sls::LOG_BYTES_MAX;
 use crate::sink::sls::VALUE_BYTES_MAX;
 use crate::sink::sls::proto;
