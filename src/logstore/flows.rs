@@ -52,7 +52,8 @@ struct Share<'a> {
 
 impl LogStore {
     /// Takes a lane's batch: each row into the logstore of its route, the
-    /// route's names in its columns. The rows can be queried when this returns.
+    /// route's names in its columns, numbered after the rows it has. The rows
+    /// can be queried when this returns.
     ///
     /// # Errors
     /// What was not taken; other logstores' rows have been.
@@ -75,7 +76,10 @@ impl LogStore {
         for share in shares {
             let rows = share.of(&rows, &routes);
             let appended = match share.place {
-                Some((project, logstore)) => self.append_rows(project, logstore, &rows, arrival_ms),
+                Some((project, logstore)) => {
+                    let appended = self.append_from(project, logstore, &rows, None, arrival_ms);
+                    appended.map(drop)
+                }
                 None => Err(self.refuse_unrouted(&rows)),
             };
             if let Err(error) = appended {

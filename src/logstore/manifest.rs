@@ -20,7 +20,8 @@ use crate::flow::Amount;
 /// What one logstore consists of.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub(super) struct Manifest {
-    /// `seq` of the next row.
+    /// Above the `seq` of every row that ever was in a part, so that rows from
+    /// it on are not durable. It never goes back.
     pub(super) next_seq: u64,
     /// Number of the next part file; numbers are never used twice.
     pub(super) next_file: u64,
@@ -37,7 +38,7 @@ pub(super) struct Entry {
     pub(super) first_seq: u64,
     /// `seq` of the last row.
     pub(super) last_seq: u64,
-    /// Rows.
+    /// Rows; as numbers are left out, often fewer than the two are apart.
     pub(super) rows: u64,
     /// Lowest `__time__`, seconds since 1970.
     pub(super) first_time: i64,
@@ -58,6 +59,11 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// The first number behind its rows.
+    pub(super) fn end_seq(&self) -> u64 {
+        self.last_seq.saturating_add(1)
+    }
+
     /// What the rows stand for.
     pub(super) fn amount(&self) -> Amount {
         Amount {

@@ -11,8 +11,11 @@
 //!
 //! # Invariants
 //!
-//! * A row has a `seq` in its logstore; tail, parts and merged parts keep the
-//!   rows in `seq` order, and a part never crosses an hour of arrival.
+//! * A row has a `seq`, given by whoever brings it and rising within its
+//!   logstore, not without gaps; tail, parts and merged parts keep the rows in
+//!   `seq` order, and a part never crosses an hour of arrival.
+//! * A row below the logstore's next number is never taken again, and what
+//!   MANIFEST says of that number never goes back: replay is idempotent.
 //! * Replacing MANIFEST is the only commit point of flush, merge and
 //!   retirement. A file it does not name does not exist; a file a query reads
 //!   goes when the query is done.

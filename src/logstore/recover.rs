@@ -212,7 +212,7 @@ fn rebuild(
     let parts = without_overlap(entries);
     tracing::warn!(path = %dir.display(), %reason, parts = parts.len(), "made a new MANIFEST of the parts there are");
     Ok(Manifest {
-        next_seq: parts.last().map_or(0, |last| last.last_seq + 1),
+        next_seq: parts.last().map_or(0, Entry::end_seq),
         next_file: 0,
         parts,
     })
@@ -225,7 +225,7 @@ fn without_overlap(mut entries: Vec<Entry>) -> Vec<Entry> {
     entries.retain(|entry| {
         let fits = entry.first_seq >= next_seq;
         if fits {
-            next_seq = entry.last_seq + 1;
+            next_seq = entry.end_seq();
         }
         fits
     });

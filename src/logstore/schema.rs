@@ -33,7 +33,7 @@ use crate::flow;
 /// reads all older ones.
 pub const SCHEMA_VERSION: u32 = flow::SCHEMA_VERSION;
 
-/// Position of a row in its logstore: the cursor of PullLogs.
+/// Number of a row, rising within its logstore: the cursor of PullLogs.
 pub(super) const SEQ: &str = "seq";
 /// Log time: flow end in whole seconds since 1970, clamped around arrival.
 pub(super) const TIME: &str = "__time__";
@@ -109,11 +109,14 @@ pub(super) fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordB
 pub(super) struct Stamped {
     /// Own columns first, then those the rows brought.
     pub(super) batch: RecordBatch,
+    /// [`SEQ`] of the first and of the last row.
+    pub(super) seqs: (u64, u64),
     /// Lowest and highest [`TIME`].
     pub(super) times: (i64, i64),
 }
 
 /// Puts the store's columns in front of `rows`, of which there is at least one.
+/// Numbers beyond 64 bits make them unfit.
 pub(super) fn stamp(
     rows: &RecordBatch,
     first_seq: u64,
@@ -130,10 +133,9 @@ pub(super) fn stamp(
     let count = u64::try_from(rows.num_rows()).unwrap_or(u64::MAX);
     let (seconds, nanoseconds) = log_times(rows, arrival_ms)?;
     let times = (min(&seconds), max(&seconds));
+    let end_seq = first_seq.saturating_add(count);
     let mut columns: Vec<ArrayRef> = vec![
-        Arc::new(UInt64Array::from_iter_values(
-            first_seq..first_seq.saturating_add(count),
-        )),
+        Arc::new(UInt64Array::from_iter_values(first_seq..end_seq)),
         Arc::new(Int64Array::from(seconds)),
         Arc::new(UInt32Array::from(nanoseconds)),
     ];
@@ -151,7 +153,11 @@ pub(super) fn stamp(
         fields.push(Arc::clone(field));
     }
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?;
-    Ok(Stamped { batch, times })
+    Ok(Stamped {
+        batch,
+        seqs: (first_seq, end_seq.saturating_sub(1)),
+        times,
+    })
 }
 
 /// Rows that are not of this schema: a fault of ours, not of a sender.

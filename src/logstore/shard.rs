@@ -9,6 +9,7 @@ use std::sync::PoisonError;
 
 use arrow_array::RecordBatch;
 
+use super::amount::amount_of;
 use super::aside::Aside;
 use super::disk::Disk;
 use super::error::AppendError;
@@ -47,7 +48,10 @@ struct State {
     /// Files a failed commit may or may not have named.
     orphans: Vec<Arc<Part>>,
     aside: Vec<Aside>,
+    /// Above the `seq` of every row, those of the tail included.
     next_seq: u64,
+    /// Above the `seq` of every row that is or was in a part.
+    durable_seq: u64,
     next_file: u64,
 }
 
@@ -73,6 +77,7 @@ impl Shard {
                 orphans: Vec::new(),
                 aside: found.aside,
                 next_seq: found.next_seq,
+                durable_seq: found.next_seq,
                 next_file: found.next_file,
             }),
             writing: Mutex::default(),
@@ -95,22 +100,37 @@ impl Shard {
         Ok(Self::new(name, dir, disk, Recovered::default()))
     }
 
-    /// Takes rows into the tail.
+    /// Takes rows into the tail, numbered from `first_seq` on or, without one,
+    /// from the shard's own next number. Those it had before are passed over;
+    /// what the others stand for.
     pub(super) fn append(
         &self,
         rows: &RecordBatch,
-        amount: Amount,
+        first_seq: Option<u64>,
         arrival_ms: u64,
         ledger: &Ledger,
-    ) -> Result<(), AppendError> {
+    ) -> Result<Amount, AppendError> {
         let mut state = self.state();
-        let first_seq = state.next_seq;
-        let stamped = schema::stamp(rows, first_seq, arrival_ms)?;
+        let first_seq = first_seq.unwrap_or(state.next_seq);
+        let had = state.next_seq.saturating_sub(first_seq);
+        let had = usize::try_from(had).map_or(rows.num_rows(), |had| had.min(rows.num_rows()));
+        let rows = rows.slice(had, rows.num_rows() - had);
+        let amount = amount_of(&rows);
+        if rows.num_rows() == 0 {
+            return Ok(amount);
+        }
+        let stamped = schema::stamp(&rows, first_seq.max(state.next_seq), arrival_ms)?;
         let bytes = stamped.batch.get_array_memory_size();
-        state.next_seq += u64::try_from(rows.num_rows()).unwrap_or(0);
-        state.tail.push(stamped, first_seq, arrival_ms, amount);
+        state.next_seq = stamped.seqs.1.saturating_add(1);
+        state.tail.push(stamped, arrival_ms, amount);
         ledger.appended(amount, bytes);
-        Ok(())
+        Ok(amount)
+    }
+
+    /// Above the `seq` of every row, and of every durable one.
+    pub(super) fn next_seqs(&self) -> (u64, u64) {
+        let state = self.state();
+        (state.next_seq, state.durable_seq)
     }
 
     /// Makes parts of the whole tail; whether there was any. Waits for whoever
@@ -241,6 +261,7 @@ impl Shard {
             return Err(error.into());
         }
         state.parts = parts;
+        state.durable_seq = manifest.next_seq;
         also(&mut state);
         let orphans = std::mem::take(&mut state.orphans);
         drop(state);
@@ -279,11 +300,12 @@ impl Shard {
     }
 }
 
-/// The MANIFEST of `parts`: `seq` goes on after what is durable, so that it has no gap after
-/// a crash, and at which rows of a lost tail are numbered again.
+/// The MANIFEST of `parts`, which are in `seq` order. The tail does not count:
+/// after a crash its rows come again with the numbers they had.
 fn manifest_of(state: &State, parts: &[Arc<Part>]) -> Manifest {
+    let end = parts.last().map_or(0, |last| last.entry.end_seq());
     Manifest {
-        next_seq: state.next_seq,
+        next_seq: state.durable_seq.max(end),
         next_file: state.next_file,
         parts: parts.iter().map(|part| part.entry.clone()).collect(),
     }
@@ -292,8 +314,8 @@ fn manifest_of(state: &State, parts: &[Arc<Part>]) -> Manifest {
 fn entry_of(run: &Run) -> Entry {
     Entry {
         file: String::new(),
-        first_seq: run.first_seq,
-        last_seq: run.last_seq(),
+        first_seq: run.seqs.0,
+        last_seq: run.seqs.1,
         rows: run.rows,
         first_time: run.times.0,
         last_time: run.times.1,

@@ -140,6 +140,12 @@ impl LogStore {
     /// Takes rows of flow columns into a logstore, which is made if there is
     /// none; they can be queried when this returns.
     ///
+    /// Their `seq` is `first_seq` and the numbers after it. A logstore takes
+    /// numbers in rising order only: rows below its next number are ones it has
+    /// or had, and are passed over, so that a journal may be replayed from
+    /// [`durable`](Self::durable) or from anywhere before. Numbers may be left
+    /// out. The answer is what the rows taken stand for.
+    ///
     /// Writes a part itself when the tails have become too large meanwhile.
     ///
     /// # Errors
@@ -149,14 +155,28 @@ impl LogStore {
         project: &str,
         logstore: &str,
         rows: &RecordBatch,
+        first_seq: u64,
         arrival_ms: u64,
     ) -> Result<Amount, AppendError> {
-        let amount = amount_of(rows);
+        self.append_from(project, logstore, rows, Some(first_seq), arrival_ms)
+    }
+
+    /// As [`append_rows`](Self::append_rows), numbered from `first_seq` on or,
+    /// without one, after the rows the logstore has.
+    pub(super) fn append_from(
+        &self,
+        project: &str,
+        logstore: &str,
+        rows: &RecordBatch,
+        first_seq: Option<u64>,
+        arrival_ms: u64,
+    ) -> Result<Amount, AppendError> {
         if rows.num_rows() == 0 {
-            return Ok(amount);
+            return Ok(Amount::default());
         }
-        let taken = self.take(project, logstore, rows, amount, arrival_ms);
+        let taken = self.take(project, logstore, rows, first_seq, arrival_ms);
         if let Err(error) = &taken {
+            let amount = amount_of(rows);
             self.ledger.count(|stats| match error {
                 AppendError::Full(_) => stats.refused_full += amount,
                 AppendError::TooMany(_)
@@ -167,7 +187,7 @@ impl LogStore {
                 | AppendError::ReadOnly => stats.refused_unfit += amount,
             });
         }
-        taken.map(|()| amount)
+        taken
     }
 
     fn take(
@@ -175,12 +195,28 @@ impl LogStore {
         project: &str,
         logstore: &str,
         rows: &RecordBatch,
-        amount: Amount,
+        first_seq: Option<u64>,
         arrival_ms: u64,
-    ) -> Result<(), AppendError> {
+    ) -> Result<Amount, AppendError> {
         let shard = self.shard(LogstoreName::new(project, logstore)?)?;
         self.make_room(octets(rows.get_array_memory_size()), arrival_ms)?;
-        shard.append(rows, amount, arrival_ms, &self.ledger)
+        shard.append(rows, first_seq, arrival_ms, &self.ledger)
+    }
+
+    /// For each logstore the first number that is not durable: a journal is to
+    /// be replayed from there after a crash, and may forget what is below. It
+    /// never goes back, also when all rows are retired.
+    pub fn durable(&self) -> Vec<(LogstoreName, u64)> {
+        let durable = |shard: &Arc<Shard>| (shard.name.clone(), shard.next_seqs().1);
+        self.shards().iter().map(durable).collect()
+    }
+
+    /// A number above that of every row there is or was in any logstore, those
+    /// in memory included; rows from it on are taken everywhere.
+    pub fn next_seq(&self) -> u64 {
+        let shards = self.shards();
+        let next = shards.iter().map(|shard| shard.next_seqs().0).max();
+        next.unwrap_or(0)
     }
 
     /// Makes parts of all tails.

@@ -20,8 +20,9 @@ pub(super) struct Run {
     pub(super) hour: u64,
     /// Arrival of its first row, milliseconds since 1970.
     pub(super) since_ms: u64,
-    /// `seq` of its first row.
-    pub(super) first_seq: u64,
+    /// `seq` of its first and of its last row; not every number between is one
+    /// of its rows.
+    pub(super) seqs: (u64, u64),
     /// Rows, at least one.
     pub(super) rows: u64,
     /// Memory the batches take.
@@ -38,8 +39,8 @@ pub(super) struct Run {
 
 impl Tail {
     /// Takes rows that arrived at `arrival_ms`.
-    pub(super) fn push(&mut self, rows: Stamped, first_seq: u64, arrival_ms: u64, amount: Amount) {
-        let run = Run::new(rows, first_seq, arrival_ms, amount);
+    pub(super) fn push(&mut self, rows: Stamped, arrival_ms: u64, amount: Amount) {
+        let run = Run::new(rows, arrival_ms, amount);
         match self.runs.back_mut() {
             Some(last) if last.hour == run.hour && !last.sealed => last.extend(run),
             Some(_) | None => self.runs.push_back(run),
@@ -49,7 +50,7 @@ impl Tail {
     /// The oldest run, if it begins before `end`, sealed: it stays here,
     /// readable, until [`Tail::drop_oldest`].
     pub(super) fn seal_oldest(&mut self, end: u64) -> Option<Run> {
-        let run = self.runs.front_mut().filter(|run| run.first_seq < end)?;
+        let run = self.runs.front_mut().filter(|run| run.seqs.0 < end)?;
         run.sealed = true;
         Some(run.clone())
     }
@@ -79,11 +80,11 @@ impl Tail {
 }
 
 impl Run {
-    fn new(rows: Stamped, first_seq: u64, arrival_ms: u64, amount: Amount) -> Self {
+    fn new(rows: Stamped, arrival_ms: u64, amount: Amount) -> Self {
         Self {
             hour: hour_of(arrival_ms),
             since_ms: arrival_ms,
-            first_seq,
+            seqs: rows.seqs,
             rows: u64::try_from(rows.batch.num_rows()).unwrap_or(u64::MAX),
             bytes: rows.batch.get_array_memory_size(),
             times: rows.times,
@@ -94,6 +95,7 @@ impl Run {
     }
 
     fn extend(&mut self, other: Self) {
+        self.seqs.1 = other.seqs.1;
         self.rows += other.rows;
         self.bytes += other.bytes;
         self.times = (
@@ -102,11 +104,6 @@ impl Run {
         );
         self.amount += other.amount;
         self.batches.extend(other.batches);
-    }
-
-    /// `seq` of its last row.
-    pub(super) fn last_seq(&self) -> u64 {
-        self.first_seq + self.rows - 1
     }
 }
 

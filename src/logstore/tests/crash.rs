@@ -9,7 +9,8 @@ use super::super::faults::Faults;
 use super::super::tail::HOUR_MS;
 use super::*;
 
-/// What a run got done before its disk stopped. Rows are known by their octets.
+/// What a run got done before its disk stopped. Rows are known by their octets,
+/// of which their numbers are made.
 #[derive(Default)]
 struct Played {
     /// In the store, durable or not.
@@ -34,10 +35,7 @@ fn play(dir: &Path, faults: &Arc<Faults>) -> Played {
         for _ in 0..3 {
             let octets = [next, next + 1];
             next += 2;
-            if store
-                .append_rows("sag", "flows", &rows(now, &octets), now)
-                .is_ok()
-            {
+            if journaled(&store, octets, now).is_ok() {
                 played.appended.extend(octets);
             }
             if store.flush().is_ok() {
@@ -52,6 +50,17 @@ fn play(dir: &Path, faults: &Arc<Faults>) -> Played {
     played.retirable.extend(0..6);
     maintain(&store, HOUR + 2 * HOUR_MS);
     played
+}
+
+/// Takes two rows as a journal brings them, numbers left out between.
+fn journaled(store: &LogStore, octets: [u64; 2], now: u64) -> Result<Amount, AppendError> {
+    let rows = rows(now, &octets);
+    store.append_rows("sag", "flows", &rows, seq(octets[0]), now)
+}
+
+/// Number of the row with these octets.
+fn seq(octets: u64) -> u64 {
+    1 + octets / 2 * 10 + octets % 2
 }
 
 /// The octets of all rows in `seq` order, after checking that `seq` ascends.
@@ -111,6 +120,32 @@ fn check_after(played: &Played, dir: &Path, steps: usize) {
         parts,
         "opened twice, two stores after {steps} steps"
     );
+    check_replay(played, &again, &once, steps);
+}
+
+/// What the crash took comes back from the journal with the numbers it had;
+/// what is there does not come twice, what was retired not at all.
+fn check_replay(played: &Played, store: &LogStore, kept: &BTreeSet<u64>, steps: usize) {
+    let durable = store.durable();
+    let durable = durable.first().map_or(0, |(_, seq)| *seq);
+    for first in played.appended.iter().filter(|octets| *octets % 2 == 0) {
+        journaled(store, [*first, first + 1], HOUR + HOUR_MS).unwrap();
+    }
+    let lost = |octets: &u64| seq(*octets) >= durable;
+    let due: BTreeSet<u64> = played.appended.iter().copied().filter(lost).collect();
+    assert!(due.is_disjoint(kept), "durable too low after {steps} steps");
+    let found = rows_of(store, "SELECT seq, bytes FROM flows ORDER BY seq");
+    let expected: Vec<_> = kept
+        .union(&due)
+        .map(|octets| vec![json!(seq(*octets)), json!(octets)])
+        .collect();
+    assert_eq!(found, expected, "replayed after {steps} steps");
+    let missing = |octets: &&u64| !kept.contains(octets) && !due.contains(octets);
+    let missing: BTreeSet<u64> = played.appended.iter().filter(missing).copied().collect();
+    assert!(
+        missing.is_subset(&played.retirable),
+        "a row passed over that was not there after {steps} steps"
+    );
 }
 
 #[test]
@@ -144,12 +179,12 @@ fn a_disk_that_stops_and_heals_leaves_every_row_in_place_once() {
         let faults = Arc::new(Faults::after(usize::MAX));
         let store = LogStore::open_on(Settings::new(dir.path()), Disk::failing(&faults)).unwrap();
         store
-            .append_rows("sag", "flows", &rows(HOUR, &[0, 1]), HOUR)
+            .append_next("sag", "flows", &rows(HOUR, &[0, 1]), HOUR)
             .unwrap();
         faults.stop_after(steps);
         for next in (2..36).step_by(2) {
             store
-                .append_rows("sag", "flows", &rows(HOUR, &[next, next + 1]), HOUR)
+                .append_next("sag", "flows", &rows(HOUR, &[next, next + 1]), HOUR)
                 .unwrap();
             let _ = store.flush();
             maintain(&store, HOUR + 1);

@@ -11,7 +11,7 @@ fn store_at_rest() -> (tempfile::TempDir, Vec<PathBuf>) {
     let store = LogStore::open(Settings::new(dir.path())).unwrap();
     for octets in [[1, 2], [4, 8]] {
         store
-            .append_rows("sag", "flows", &rows(HOUR, &octets), HOUR)
+            .append_next("sag", "flows", &rows(HOUR, &octets), HOUR)
             .unwrap();
         store.flush().unwrap();
     }
@@ -53,7 +53,7 @@ fn a_store_can_be_read_beside_the_process_that_writes_it() {
     let (dir, parts) = store_at_rest();
     let writer = open(&dir);
     writer
-        .append_rows("sag", "flows", &rows(HOUR, &[16]), HOUR)
+        .append_next("sag", "flows", &rows(HOUR, &[16]), HOUR)
         .unwrap();
     let reader = LogStore::open_read_only(Settings::new(dir.path())).unwrap();
     assert_eq!(sum(&writer), json!(31));
@@ -65,7 +65,7 @@ fn a_store_can_be_read_beside_the_process_that_writes_it() {
         "the MANIFEST is read again for each question"
     );
     assert!(matches!(
-        reader.append_rows("sag", "flows", &rows(HOUR, &[1]), HOUR),
+        reader.append_next("sag", "flows", &rows(HOUR, &[1]), HOUR),
         Err(AppendError::ReadOnly)
     ));
     assert_eq!(parts.len(), 2);
@@ -114,7 +114,7 @@ fn a_damaged_or_missing_manifest_is_made_anew_from_the_parts() {
         assert_eq!(store.parts(), before);
         assert_eq!(store.stats().damaged_manifests, 1);
         store
-            .append_rows("sag", "flows", &rows(HOUR, &[16]), HOUR)
+            .append_next("sag", "flows", &rows(HOUR, &[16]), HOUR)
             .unwrap();
         store.flush().unwrap();
         let last = store.parts().pop().unwrap();
@@ -135,7 +135,7 @@ fn files_that_no_manifest_names_are_removed() {
     assert!(!stray.exists() && !unfinished.exists());
     assert_eq!(store.stats().debris_files, 2);
     store
-        .append_rows("sag", "flows", &rows(HOUR, &[1]), HOUR)
+        .append_next("sag", "flows", &rows(HOUR, &[1]), HOUR)
         .unwrap();
     store.flush().unwrap();
     let name = store.parts().pop().unwrap().path;

@@ -328,7 +328,7 @@ fn an_answer_has_a_hundred_rows_unless_told_otherwise() {
     let store = LogStore::open(Settings::new(dir.path())).unwrap();
     let octets: Vec<u64> = (0..150).collect();
     store
-        .append_rows("sag", "flows", &rows(HOUR, &octets), HOUR)
+        .append_next("sag", "flows", &rows(HOUR, &octets), HOUR)
         .unwrap();
     let count = |text: &str| answer(&store, text, Page::default()).unwrap().rows.len();
     assert_eq!(count("* | SELECT bytes"), 100);

@@ -5,7 +5,6 @@ use std::net::Ipv4Addr;
 
 use super::*;
 use crate::element::ElementId;
-use crate::flow::Amount;
 use crate::flow::Detail;
 use crate::flow::EndReason;
 use crate::flow::FlowBatch;
@@ -190,11 +189,11 @@ fn rows_that_fit_no_logstore_are_refused_and_counted() {
     settings.logstores_max = 1;
     let store = LogStore::open(settings).unwrap();
     let refusal = |project: &str, logstore: &str, rows: &RecordBatch| {
-        let refused = store.append_rows(project, logstore, rows, HOUR);
+        let refused = store.append_next(project, logstore, rows, HOUR);
         refused.unwrap_err().to_string()
     };
     let good = rows(HOUR, &[1]);
-    store.append_rows("sag", "flows", &good, HOUR).unwrap();
+    store.append_next("sag", "flows", &good, HOUR).unwrap();
     assert_eq!(
         refusal("sag", "others", &good),
         "there are 1 logstores already, the most there may be"
@@ -223,11 +222,11 @@ fn a_full_memory_refuses_rows_only_when_the_disk_takes_none() {
     settings.tail_bytes = 200_000;
     let store = LogStore::open_on(settings, disk).unwrap();
     let many = rows(HOUR, &(0..1000).collect::<Vec<_>>());
-    store.append_rows("sag", "flows", &many, HOUR).unwrap();
+    store.append_next("sag", "flows", &many, HOUR).unwrap();
     faults.stop_after(0);
     let mut taken = 1;
     let error = loop {
-        match store.append_rows("sag", "flows", &many, HOUR) {
+        match store.append_next("sag", "flows", &many, HOUR) {
             Ok(_) => taken += 1,
             Err(error) => break error,
         }
@@ -240,7 +239,7 @@ fn a_full_memory_refuses_rows_only_when_the_disk_takes_none() {
     assert_eq!(store.stats().write_errors, 1, "a failing disk is let be");
     faults.heal();
     let rested = HOUR + 5_000;
-    store.append_rows("sag", "flows", &many, rested).unwrap();
+    store.append_next("sag", "flows", &many, rested).unwrap();
     let count = rows_of(&store, "SELECT count(*) FROM flows");
     assert_eq!(count, [[json!((taken + 1) * 1000)]]);
 }

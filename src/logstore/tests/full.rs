@@ -22,7 +22,7 @@ fn store_on_a_disk(dir: &Path) -> (LogStore, Arc<Faults>) {
 
 fn append(store: &LogStore, now_ms: u64) {
     store
-        .append_rows("sag", "flows", &rows(now_ms, &[1, 2]), now_ms)
+        .append_next("sag", "flows", &rows(now_ms, &[1, 2]), now_ms)
         .unwrap();
 }
 
@@ -99,14 +99,14 @@ fn a_new_logstore_on_a_full_disk_is_refused_until_there_is_space() {
     let (store, faults) = store_on_a_disk(dir.path());
     for full in ["other", "parts", "MANIFEST.new", "MANIFEST"] {
         faults.fill_up_for(full);
-        let error = store.append_rows("sag", "other", &rows(HOUR, &[4]), HOUR);
+        let error = store.append_next("sag", "other", &rows(HOUR, &[4]), HOUR);
         assert!(matches!(error, Err(AppendError::Store(_))), "{full}");
         assert_eq!(sum(&store), json!(6), "{full}");
     }
     assert_eq!(store.stats().refused_unfit.octets, 4 * 4);
     faults.heal();
     store
-        .append_rows("sag", "other", &rows(HOUR, &[4]), HOUR)
+        .append_next("sag", "other", &rows(HOUR, &[4]), HOUR)
         .unwrap();
     assert_eq!(sum(&store), json!(10));
 }
@@ -129,7 +129,7 @@ fn what_writes_nothing_says_nothing_about_the_disk() {
     let (store, faults) = store_on_a_disk(dir.path());
     let now = HOUR + HOUR_MS;
     store
-        .append_rows("sag", "other", &rows(now, &[4]), now)
+        .append_next("sag", "other", &rows(now, &[4]), now)
         .unwrap();
     store.flush().unwrap();
     append(&store, now);

@@ -114,7 +114,7 @@ fn a_store_of_version_1_reads_as_it_was_written() {
     assert_eq!(store.parts().len(), 1);
     assert_eq!(rows_of(&store, sql), expected);
     let batch = rows(HOUR, &[3]);
-    store.append_rows("sag", "flows", &batch, HOUR).unwrap();
+    store.append_next("sag", "flows", &batch, HOUR).unwrap();
     let newest = rows_of(&store, "SELECT max(seq), count(*) FROM flows");
     assert_eq!(newest, [[json!(2), json!(3)]]);
 }

@@ -10,7 +10,7 @@ fn store_with_rows(count: u64) -> (tempfile::TempDir, LogStore) {
     let store = LogStore::open(Settings::new(dir.path())).unwrap();
     let octets: Vec<u64> = (0..count).collect();
     store
-        .append_rows("sag", "flows", &rows(HOUR, &octets), HOUR)
+        .append_next("sag", "flows", &rows(HOUR, &octets), HOUR)
         .unwrap();
     store.flush().unwrap();
     (dir, store)
@@ -25,7 +25,7 @@ fn refusal(store: &LogStore, sql: &str) -> (QueryErrorKind, String) {
 fn values_are_written_as_what_they_are() {
     let (_dir, store) = store_with_rows(1);
     store
-        .append_rows("sag", "flows", &rows(HOUR + 1_234, &[u64::MAX]), HOUR)
+        .append_next("sag", "flows", &rows(HOUR + 1_234, &[u64::MAX]), HOUR)
         .unwrap();
     let sql = "SELECT seq, \"end\", __time__, __time_ns_part__, bytes, dstport, srcaddr, \"flow-log\", \
                bytes > 1 AS large, 0.5 AS half, __topic__ FROM flows ORDER BY seq DESC LIMIT 1";
@@ -69,7 +69,7 @@ fn log_time_is_clamped_around_arrival_and_the_truth_stays() {
     let day = 24 * 3600 * 1000;
     for end in [HOUR - 8 * day, HOUR - 7 * day, HOUR + 900_000, HOUR + day] {
         store
-            .append_rows("sag", "flows", &rows(end, &[1]), HOUR)
+            .append_next("sag", "flows", &rows(end, &[1]), HOUR)
             .unwrap();
     }
     let found = rows_of(&store, "SELECT __time__, \"end\" FROM flows ORDER BY seq");
@@ -105,7 +105,7 @@ fn statistics_leave_out_what_cannot_match() {
     let (_dir, store) = store_with_rows(100);
     let later = HOUR + 3_600_000;
     store
-        .append_rows("sag", "flows", &rows(later, &[7; 50]), later)
+        .append_next("sag", "flows", &rows(later, &[7; 50]), later)
         .unwrap();
     store.flush().unwrap();
     let scanned = |condition: &str| {
@@ -184,7 +184,7 @@ fn a_question_that_needs_too_much_memory_is_ended() {
     let store = LogStore::open(settings).unwrap();
     let octets: Vec<u64> = (0..100_000).collect();
     store
-        .append_rows("sag", "flows", &rows(HOUR, &octets), HOUR)
+        .append_next("sag", "flows", &rows(HOUR, &octets), HOUR)
         .unwrap();
     let (kind, message) = refusal(
         &store,
@@ -326,7 +326,7 @@ fn more_questions_than_may_wait_are_turned_away() {
     (settings.query.running_max, settings.query.waiting_max) = (1, 0);
     let store = LogStore::open(settings).unwrap();
     store
-        .append_rows("sag", "flows", &rows(HOUR, &[1; 2_000]), HOUR)
+        .append_next("sag", "flows", &rows(HOUR, &[1; 2_000]), HOUR)
         .unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

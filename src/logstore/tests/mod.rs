@@ -13,6 +13,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::*;
+use crate::flow::Amount;
 
 mod crash;
 mod damage;
@@ -22,6 +23,7 @@ mod full;
 mod golden;
 mod limits;
 mod model;
+mod numbers;
 mod search;
 mod upkeep;
 
@@ -51,6 +53,19 @@ fn rows(end_ms: u64, octets: &[u64]) -> RecordBatch {
     RecordBatch::try_from_iter(columns).unwrap()
 }
 
+impl LogStore {
+    /// Takes rows as `append_rows` does, numbered after those there are.
+    fn append_next(
+        &self,
+        project: &str,
+        logstore: &str,
+        rows: &RecordBatch,
+        arrival_ms: u64,
+    ) -> Result<Amount, AppendError> {
+        self.append_from(project, logstore, rows, None, arrival_ms)
+    }
+}
+
 /// All upkeep that is due, as the daemon's threads do it.
 fn maintain(store: &LogStore, now_ms: u64) {
     store.tend(now_ms);
@@ -75,7 +90,7 @@ fn rows_are_found_in_the_tail_in_a_part_and_in_both() {
     let store = LogStore::open(Settings::new(dir.path())).unwrap();
     let sql = "SELECT seq, bytes, srcaddr, dstport FROM flows ORDER BY seq";
     store
-        .append_rows("sag", "flows-1", &rows(HOUR, &[10, 20]), HOUR)
+        .append_next("sag", "flows-1", &rows(HOUR, &[10, 20]), HOUR)
         .unwrap();
     let first = vec![
         vec![json!(0), json!(10), json!("10.0.0.10"), json!(443)],
@@ -86,7 +101,7 @@ fn rows_are_found_in_the_tail_in_a_part_and_in_both() {
     assert_eq!(store.parts().len(), 1);
     assert_eq!(rows_of(&store, sql), first);
     store
-        .append_rows("sag", "flows-1", &rows(HOUR, &[30]), HOUR)
+        .append_next("sag", "flows-1", &rows(HOUR, &[30]), HOUR)
         .unwrap();
     let third = vec![json!(2), json!(30), json!("10.0.0.30"), json!(443)];
     let all: Vec<_> = first.into_iter().chain([third]).collect();
@@ -102,13 +117,13 @@ fn rows_are_found_after_a_restart_and_counting_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let store = LogStore::open(Settings::new(dir.path())).unwrap();
     store
-        .append_rows("sag", "flows", &rows(HOUR, &[1, 2, 3]), HOUR)
+        .append_next("sag", "flows", &rows(HOUR, &[1, 2, 3]), HOUR)
         .unwrap();
     store.flush().unwrap();
     drop(store);
     let store = LogStore::open(Settings::new(dir.path())).unwrap();
     store
-        .append_rows("sag", "flows", &rows(HOUR, &[4]), HOUR)
+        .append_next("sag", "flows", &rows(HOUR, &[4]), HOUR)
         .unwrap();
     let found = rows_of(&store, "SELECT seq, bytes FROM flows ORDER BY seq");
     assert_eq!(
@@ -125,7 +140,7 @@ fn a_directory_may_have_any_name() {
     for odd in [dir.path().join("a b#c%20d~é'\"?*"), odd] {
         let store = LogStore::open(Settings::new(&odd)).unwrap();
         store
-            .append_rows("sag", "flows", &rows(HOUR, &[1]), HOUR)
+            .append_next("sag", "flows", &rows(HOUR, &[1]), HOUR)
             .unwrap();
         store.flush().unwrap();
         assert_eq!(

@@ -11,7 +11,14 @@ use super::*;
 
 #[derive(Clone, Debug)]
 enum Act {
-    Append(u8),
+    /// So many rows, after so many numbers left out.
+    Append(u8, u8),
+    /// What the journal has, from so many frames before the end.
+    Replay(usize),
+    /// Memory is lost.
+    Crash,
+    /// So is the MANIFEST.
+    Rebuild,
     Flush,
     Maintain,
     NextHour,
@@ -22,7 +29,10 @@ enum Act {
 
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
-        6 => (1_u8..5).prop_map(Act::Append),
+        6 => (1_u8..5, 0_u8..4).prop_map(|(rows, gap)| Act::Append(rows, gap)),
+        1 => (0_usize..10).prop_map(Act::Replay),
+        1 => Just(Act::Crash),
+        1 => Just(Act::Rebuild),
         4 => Just(Act::Flush),
         3 => Just(Act::Maintain),
         2 => Just(Act::NextHour),
@@ -32,14 +42,21 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// A store and what it must hold, rows known by their octets.
+/// Rows of the journal, whose octets are their numbers.
+struct Frame {
+    first_seq: u64,
+    octets: Vec<u64>,
+    arrival_ms: u64,
+}
+
+/// A store, the journal that its rows come from, and what it must hold.
 struct Life {
     dir: tempfile::TempDir,
     store: Option<LogStore>,
     faults: Arc<Faults>,
     now: u64,
     next: u64,
-    expected: Vec<u64>,
+    journal: Vec<Frame>,
 }
 
 impl Life {
@@ -52,7 +69,7 @@ impl Life {
             faults,
             now: HOUR,
             next: 0,
-            expected: Vec::new(),
+            journal: Vec::new(),
         };
         life.open();
         life
@@ -70,15 +87,32 @@ impl Life {
 
     fn act(&mut self, act: &Act) {
         match act {
-            Act::Append(count) => {
-                let octets: Vec<u64> = (self.next..).take(usize::from(*count)).collect();
-                self.next += u64::from(*count);
-                let taken =
-                    self.store()
-                        .append_rows("sag", "flows", &rows(self.now, &octets), self.now);
-                if taken.is_ok() {
-                    self.expected.extend(octets);
+            Act::Append(count, gap) => {
+                let first_seq = self.next + u64::from(*gap);
+                self.next = first_seq + u64::from(*count);
+                let frame = Frame {
+                    first_seq,
+                    octets: (first_seq..self.next).collect(),
+                    arrival_ms: self.now,
+                };
+                // A logstore that could not be made has nothing to lose.
+                if take(self.store(), &frame).is_ok() {
+                    self.journal.push(frame);
                 }
+            }
+            Act::Replay(frames) => self.replay(*frames),
+            Act::Crash => {
+                self.store = None;
+                self.faults.heal();
+                self.open();
+                self.replay(usize::MAX);
+            }
+            Act::Rebuild => {
+                self.store = None;
+                self.faults.heal();
+                let _ = std::fs::remove_file(self.dir.path().join("sag/flows/MANIFEST"));
+                self.open();
+                self.replay(usize::MAX);
             }
             Act::Flush => {
                 let _ = self.store().flush();
@@ -96,10 +130,30 @@ impl Life {
         }
     }
 
+    /// The last so many frames again, or all that are not durable.
+    fn replay(&self, frames: usize) {
+        let durable = self.store().durable();
+        let durable = durable.first().map_or(0, |(_, seq)| *seq);
+        let is_due = |frame: &&Frame| frame.first_seq + frame.octets.len() as u64 > durable;
+        let due = self.journal.iter().filter(is_due).count();
+        let from = self.journal.len() - frames.min(self.journal.len()).max(due);
+        for frame in &self.journal[from..] {
+            take(self.store(), frame).unwrap();
+        }
+    }
+
     fn check(&self) {
-        let found = rows_of(self.store(), "SELECT bytes, seq FROM flows ORDER BY seq");
-        let octets: Vec<u64> = found.iter().map(|row| row[0].as_u64().unwrap()).collect();
-        assert_eq!(octets, self.expected);
+        let found = rows_of(self.store(), "SELECT seq, bytes FROM flows ORDER BY seq");
+        let number = |value: &Value| value.as_u64().unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|row| (number(&row[0]), number(&row[1])))
+            .collect();
+        let journaled = self.journal.iter().flat_map(|frame| frame.octets.clone());
+        let expected: Vec<_> = journaled.map(|seq| (seq, seq)).collect();
+        assert_eq!(found, expected);
+        let end = expected.last().map_or(0, |(seq, _)| seq + 1);
+        assert_eq!(self.store().next_seq(), end);
         let parts = self.store().parts();
         assert!(
             parts
@@ -114,9 +168,14 @@ impl Life {
         assert!(
             parts
                 .iter()
-                .all(|part| part.last_seq - part.first_seq + 1 == part.rows)
+                .all(|part| part.last_seq - part.first_seq + 1 >= part.rows)
         );
     }
+}
+
+fn take(store: &LogStore, frame: &Frame) -> Result<Amount, AppendError> {
+    let rows = rows(frame.arrival_ms, &frame.octets);
+    store.append_rows("sag", "flows", &rows, frame.first_seq, frame.arrival_ms)
 }
 
 proptest! {

@@ -124,13 +124,13 @@ pub(super) fn store() -> (tempfile::TempDir, LogStore) {
     let logs = logs();
     // Half of them in a part, half in the tail.
     store
-        .append_rows("sag", "flows", &logs.slice(0, 4), HOUR)
+        .append_next("sag", "flows", &logs.slice(0, 4), HOUR)
         .unwrap();
     store.flush().unwrap();
     store
-        .append_rows("sag", "flows", &logs.slice(4, 4), HOUR)
+        .append_next("sag", "flows", &logs.slice(4, 4), HOUR)
         .unwrap();
-    store.append_rows("sag", "others", &logs, HOUR).unwrap();
+    store.append_next("sag", "others", &logs, HOUR).unwrap();
     (dir, store)
 }
 

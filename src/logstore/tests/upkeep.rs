@@ -14,7 +14,7 @@ fn store_with(dir: &tempfile::TempDir, change: impl FnOnce(&mut Settings)) -> Lo
 
 fn one_part(store: &LogStore, now_ms: u64, octets: u64) {
     store
-        .append_rows("sag", "flows", &rows(now_ms, &[octets]), now_ms)
+        .append_next("sag", "flows", &rows(now_ms, &[octets]), now_ms)
         .unwrap();
     store.flush().unwrap();
 }
@@ -28,7 +28,7 @@ fn a_tail_becomes_a_part_at_its_age() {
     let dir = tempfile::tempdir().unwrap();
     let store = store_with(&dir, |_| {});
     store
-        .append_rows("sag", "flows", &rows(HOUR, &[1]), HOUR)
+        .append_next("sag", "flows", &rows(HOUR, &[1]), HOUR)
         .unwrap();
     maintain(&store, HOUR + 9_999);
     assert_eq!(part_rows(&store), [0; 0]);
@@ -42,7 +42,7 @@ fn a_clock_that_went_back_does_not_hold_a_tail() {
     let dir = tempfile::tempdir().unwrap();
     let store = store_with(&dir, |_| {});
     store
-        .append_rows("sag", "flows", &rows(HOUR, &[1]), HOUR)
+        .append_next("sag", "flows", &rows(HOUR, &[1]), HOUR)
         .unwrap();
     maintain(&store, HOUR - 1);
     assert_eq!(part_rows(&store), [1]);
@@ -54,14 +54,14 @@ fn the_largest_tail_becomes_a_part_when_memory_is_short() {
     let store = store_with(&dir, |settings| settings.tail_bytes = 100_000);
     let many: Vec<u64> = (0..1000).collect();
     store
-        .append_rows("sag", "large", &rows(HOUR, &many), HOUR)
+        .append_next("sag", "large", &rows(HOUR, &many), HOUR)
         .unwrap();
     store
-        .append_rows("sag", "small", &rows(HOUR, &[1]), HOUR)
+        .append_next("sag", "small", &rows(HOUR, &[1]), HOUR)
         .unwrap();
     assert_eq!(store.parts().len(), 0);
     store
-        .append_rows("sag", "small", &rows(HOUR, &many), HOUR)
+        .append_next("sag", "small", &rows(HOUR, &many), HOUR)
         .unwrap();
     let parts = store.parts();
     assert_eq!(parts.len(), 1);
@@ -74,7 +74,7 @@ fn a_part_never_crosses_an_hour_of_arrival() {
     let store = store_with(&dir, |_| {});
     for arrival in [HOUR, HOUR + HOUR_MS - 1, HOUR + HOUR_MS, HOUR + 1] {
         store
-            .append_rows("sag", "flows", &rows(HOUR, &[1]), arrival)
+            .append_next("sag", "flows", &rows(HOUR, &[1]), arrival)
             .unwrap();
     }
     store.flush().unwrap();
@@ -162,7 +162,7 @@ fn hours_are_retired_by_budget_over_all_logstores() {
     ] {
         let now = HOUR + hour * HOUR_MS;
         store
-            .append_rows("sag", logstore, &rows(now, &[octets]), now)
+            .append_next("sag", logstore, &rows(now, &[octets]), now)
             .unwrap();
         store.flush().unwrap();
     }
@@ -265,7 +265,7 @@ fn rows_are_taken_written_and_found_while_a_merge_is_held() {
     while_merging(&store, HOUR + HOUR_MS, || {
         for _ in 0..3 {
             store
-                .append_rows("sag", "flows", &rows(HOUR, &many), HOUR)
+                .append_next("sag", "flows", &rows(HOUR, &many), HOUR)
                 .unwrap();
         }
         assert!(store.parts().len() > 9, "a full tail becomes a part");
