@@ -155,9 +155,16 @@ impl Journal {
     /// except while the disk takes none.
     ///
     /// # Errors
-    /// `Scattered` where too much is under way; or as the system says.
+    /// `Scattered` where too much is under way, never for the oldest rows; or
+    /// as the system says.
     pub fn next(&self, destination: DestinationId, after: u64) -> Result<Option<Frame>, ReadError> {
         self.find(destination, after.saturating_add(1), Sight::Reader)
+    }
+
+    /// The first number that [`Journal::next`] does not give yet: what is
+    /// appended from now on has it or a later one.
+    pub fn visible_to(&self) -> u64 {
+        self.state().visible_to()
     }
 
     /// Notes that rows of a destination are delivered; rows of others in the

@@ -117,9 +117,9 @@ impl State {
         from: u64,
         sight: Sight,
     ) -> Result<Step, ReadError> {
-        let visible = match (sight, self.fault) {
-            (Sight::Reader, None) => self.durable_to,
-            (Sight::Reader, Some(_)) | (Sight::Everything, _) => self.next_seq,
+        let visible = match sight {
+            Sight::Reader => self.visible_to(),
+            Sight::Everything => self.next_seq,
         };
         let destination = self.of(id).ok_or(ReadError::Unknown)?;
         let from = destination.settled.first_gap(from.max(1));
@@ -156,6 +156,14 @@ impl State {
         let looked_to = frames.last().map_or(visible, |frame| frame.head.end_seq());
         self.settle(id, from..looked_to.min(visible));
         Ok(Step::GoOn(looked_to))
+    }
+
+    /// The first number that is not given out yet.
+    pub(super) fn visible_to(&self) -> u64 {
+        match self.fault {
+            None => self.durable_to,
+            Some(_) => self.next_seq,
+        }
     }
 
     /// Where on disk the next rows of a destination may be.
@@ -274,7 +282,8 @@ impl State {
     }
 
     /// Gives out the first run of a share's rows from `from` on that are not
-    /// settled.
+    /// settled. The oldest of all are given out whatever is under way: what
+    /// lies scattered above them can only come together when they are settled.
     fn hand_out(
         &mut self,
         id: DestinationId,
@@ -291,7 +300,10 @@ impl State {
             return Ok(None);
         }
         let is_new = !destination.handed.contains_key(&rows.start);
-        if is_new && sight == Sight::Reader && destination.is_scattered(ranges_max) {
+        let is_oldest = from <= destination.low_water();
+        let is_free = is_oldest || destination.is_direct;
+        let is_bounded = is_new && !is_free && sight == Sight::Reader;
+        if is_bounded && destination.is_scattered(ranges_max) {
             return Err(ReadError::Scattered);
         }
         destination.settled.insert(from..rows.start, ranges_max);
