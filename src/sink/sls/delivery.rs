@@ -131,6 +131,17 @@ impl Delivery {
         }
     }
 
+    /// The same after so many failures in a row: what fails again waits longer.
+    pub fn after_failures(mut self, failures: u32) -> Self {
+        self.failures = failures;
+        self
+    }
+
+    /// Failures in a row, without one row settled.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
     /// What is to be sent next; none when all rows are settled.
     pub fn piece(&self) -> Option<&Piece> {
         self.pieces.last()

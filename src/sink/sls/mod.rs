@@ -26,6 +26,7 @@ mod index;
 mod pace;
 mod pack;
 mod request;
+mod send;
 mod skew;
 mod verdict;
 
@@ -46,6 +47,10 @@ pub use index::index;
 pub use pace::{Aimd, Backoff, Drain, Feedback, Limiters, Permit};
 pub use pack::{PackId, PackIds, shard_hash};
 pub use request::{Body, Endpoint, EndpointError, Place, Request, Route, SignedRequest};
+pub use send::{
+    Destination, DestinationNameError, Directory, Order, OutletStats, Sender, SenderSettings,
+    StartError, Trouble, Unroutable, Way,
+};
 pub use skew::Skew;
 pub use verdict::{Hold, Scope, Verdict, verdict};
 

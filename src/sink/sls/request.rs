@@ -313,7 +313,7 @@ fn is_host(authority: &str) -> bool {
     host.split('.').all(is_name) && port.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     !text.is_empty() && text.len() <= LABEL_MAX && text.bytes().all(is_allowed)
 }

@@ -71,13 +71,43 @@ impl Limiters {
 
     /// Takes the end of a request; no verdict means that no answer came.
     pub fn finish(&mut self, permit: Permit, verdict: Option<Verdict>, now: Duration, random: u64) {
-        let (of_project, of_logstore) = feedback(verdict);
+        self.end(permit, feedback(verdict), now, random);
+    }
+
+    fn end(
+        &mut self,
+        permit: Permit,
+        (of_project, of_logstore): (Feedback, Feedback),
+        now: Duration,
+        random: u64,
+    ) {
         if let Some(limiter) = self.projects.get_mut(&permit.project) {
             limiter.finish(permit.rounds.0, of_project, now, random);
         }
         if let Some(limiter) = self.logstores.get_mut(&permit.logstore) {
             limiter.finish(permit.rounds.1, of_logstore, now, random);
         }
+    }
+
+    /// Takes back a permit whose request says nothing about load, or was never
+    /// sent.
+    pub fn cancel(&mut self, permit: Permit, now: Duration) {
+        self.end(permit, (Feedback::Neither, Feedback::Neither), now, 0);
+    }
+
+    /// Until when nothing may be sent to a logstore, whoever asks; in the past
+    /// when something may.
+    pub fn paused_until(&self, project: &str, logstore: &str) -> Duration {
+        let limiters = [self.project(project), self.logstore(project, logstore)];
+        let paused = limiters.into_iter().flatten().map(Aimd::paused_until);
+        paused.max().unwrap_or_default()
+    }
+
+    /// How many requests may be in flight to a logstore; 1 before the first.
+    pub fn room(&self, project: &str, logstore: &str) -> u32 {
+        let limiters = [self.project(project), self.logstore(project, logstore)];
+        let limits = limiters.into_iter().flatten().map(Aimd::limit);
+        limits.min().unwrap_or(1)
     }
 
     /// The limiter of a project, if it has one.

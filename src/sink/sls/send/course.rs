@@ -1,0 +1,326 @@
+//! Which rows of a destination are read next: pure, with time as an argument.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+
+use super::Order;
+
+/// The way of one destination through its rows.
+///
+/// Rows from `fresh_from` on are fresh and read as they come; what was left
+/// behind lies below and is read beside them, oldest first. What was read and is
+/// not settled is *taken*, and not read again. After a restart everything is
+/// read again that the journal does not know as settled.
+#[derive(Debug)]
+pub(super) struct Course {
+    order: Order,
+    fresh_within_ms: u64,
+    /// First row that is not backlog.
+    fresh_from: u64,
+    /// All fresh rows up to it were read.
+    fresh_after: u64,
+    /// All rows of the backlog up to it were read.
+    backlog_after: u64,
+    /// Whether there may be rows of the backlog that were not read.
+    owes: bool,
+    /// How often fresh rows were left behind since nothing was owed.
+    jumps: u32,
+    /// Start and end of ranges that were read and are not settled.
+    taken: BTreeMap<u64, u64>,
+}
+
+/// Which of a destination's two ways a row goes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Lane {
+    /// As it comes.
+    Fresh,
+    /// Left behind, drained beside.
+    Backlog,
+}
+
+impl Course {
+    /// At the oldest row of a destination.
+    pub(super) fn new(order: Order, fresh_within: Duration) -> Self {
+        Self {
+            order,
+            fresh_within_ms: u64::try_from(fresh_within.as_millis()).unwrap_or(u64::MAX),
+            fresh_from: 0,
+            fresh_after: 0,
+            backlog_after: 0,
+            owes: false,
+            jumps: 0,
+            taken: BTreeMap::new(),
+        }
+    }
+
+    /// The row after which the journal is asked.
+    pub(super) fn after(&self, lane: Lane) -> u64 {
+        let mut after = match lane {
+            Lane::Fresh => self.fresh_after,
+            Lane::Backlog => self.backlog_after,
+        };
+        while let Some(end) = self.taken_at(after.saturating_add(1)) {
+            after = end.saturating_sub(1);
+        }
+        after
+    }
+
+    /// Whether there may be rows of the backlog to read.
+    pub(super) fn owes(&self) -> bool {
+        self.owes
+    }
+
+    /// Whether fresh rows appended then are to be left behind now.
+    ///
+    /// Each time makes one more gap in what the journal knows as settled, so
+    /// there are at most [`Course::JUMPS_MAX`] until the backlog is drained;
+    /// rows are then read in order, however old.
+    pub(super) fn is_late(&self, at_ms: u64, now_ms: u64) -> bool {
+        self.order == Order::NewestFirst
+            && self.jumps < Self::JUMPS_MAX
+            && now_ms.saturating_sub(at_ms) > self.fresh_within_ms
+    }
+
+    /// How often fresh rows are left behind before all is drained.
+    pub(super) const JUMPS_MAX: u32 = 64;
+
+    /// Leaves all fresh rows below `newest` to the backlog.
+    pub(super) fn leave_behind(&mut self, newest: u64) {
+        if !self.owes {
+            self.backlog_after = self.fresh_after;
+        }
+        self.owes = true;
+        self.jumps += 1;
+        self.fresh_from = self.fresh_from.max(newest);
+        self.fresh_after = self.fresh_after.max(newest.saturating_sub(1));
+    }
+
+    /// Takes rows that were read, and gives those that were not taken before.
+    ///
+    /// Rows of the other lane are not taken either.
+    pub(super) fn take(&mut self, lane: Lane, rows: &Range<u64>) -> Vec<Range<u64>> {
+        let end = match lane {
+            Lane::Fresh => rows.end,
+            Lane::Backlog => rows.end.min(self.fresh_from),
+        };
+        let mut parts = Vec::new();
+        let mut from = rows.start;
+        while from < end {
+            if let Some(taken_to) = self.taken_at(from) {
+                from = taken_to;
+                continue;
+            }
+            let next = self.taken.range(from..).next();
+            let to = next.map_or(end, |(start, _)| (*start).min(end));
+            parts.push(from..to);
+            from = to;
+        }
+        self.taken
+            .extend(parts.iter().map(|part| (part.start, part.end)));
+        let read_to = end.saturating_sub(1);
+        match lane {
+            Lane::Fresh => self.fresh_after = self.fresh_after.max(read_to),
+            Lane::Backlog => self.backlog_after = self.backlog_after.max(read_to),
+        }
+        parts
+    }
+
+    /// Notes what the journal gave for the backlog: the rows of a frame, or none.
+    ///
+    /// Says whether there is anything to take.
+    pub(super) fn note_backlog(&mut self, rows: Option<&Range<u64>>) -> bool {
+        self.owes = rows.is_some_and(|rows| rows.start < self.fresh_from);
+        if !self.owes {
+            self.jumps = 0;
+        }
+        self.owes
+    }
+
+    /// Forgets rows that are settled.
+    pub(super) fn settle(&mut self, rows: &[Range<u64>]) {
+        for range in rows {
+            self.untake(range);
+        }
+    }
+
+    /// Rows that were read and not sent are to be read again.
+    pub(super) fn give_back(&mut self, rows: &[Range<u64>]) {
+        for range in rows.iter().filter(|range| range.start < range.end) {
+            self.untake(range);
+            let before = range.start.saturating_sub(1);
+            if range.start < self.fresh_from {
+                let is_first = !self.owes || before < self.backlog_after;
+                self.backlog_after = if is_first { before } else { self.backlog_after };
+                self.owes = true;
+            } else {
+                self.fresh_after = self.fresh_after.min(before);
+            }
+        }
+    }
+
+    /// Where the taken range that holds a row ends.
+    fn taken_at(&self, seq: u64) -> Option<u64> {
+        let (_, end) = self.taken.range(..=seq).next_back()?;
+        Some(*end).filter(|end| *end > seq)
+    }
+
+    fn untake(&mut self, rows: &Range<u64>) {
+        let first = self.taken.range(..=rows.start).next_back();
+        let first = first.map_or(rows.start, |(start, _)| *start);
+        let touched: Vec<_> = self
+            .taken
+            .range(first..rows.end.max(first))
+            .map(|(start, end)| *start..*end)
+            .collect();
+        for range in touched.into_iter().filter(|range| range.end > rows.start) {
+            self.taken.remove(&range.start);
+            if range.start < rows.start {
+                self.taken.insert(range.start, rows.start);
+            }
+            if range.end > rows.end {
+                self.taken.insert(rows.end, range.end);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn course(order: Order) -> Course {
+        Course::new(order, Duration::from_secs(30))
+    }
+
+    #[test]
+    fn late_rows_are_left_behind_once_newer_ones_are_there() {
+        let mut course = course(Order::NewestFirst);
+        assert!(!course.is_late(1000, 31_000));
+        assert!(course.is_late(1000, 31_001));
+        course.leave_behind(101);
+        assert_eq!(
+            (course.after(Lane::Fresh), course.after(Lane::Backlog)),
+            (100, 0)
+        );
+        assert!(course.owes());
+        assert_eq!(course.take(Lane::Fresh, &(101..103)), [101..103]);
+        assert!(course.note_backlog(Some(&(1..5))));
+        assert_eq!(course.take(Lane::Backlog, &(1..5)), [1..5]);
+        assert_eq!(
+            (course.after(Lane::Fresh), course.after(Lane::Backlog)),
+            (102, 4)
+        );
+        // The backlog ends where fresh rows begin.
+        assert!(!course.note_backlog(Some(&(103..105))));
+        assert!(!course.owes());
+    }
+
+    #[test]
+    fn oldest_first_leaves_nothing_behind() {
+        assert!(!course(Order::OldestFirst).is_late(0, u64::MAX));
+    }
+
+    #[test]
+    fn gaps_are_bounded() {
+        let mut course = course(Order::NewestFirst);
+        for jump in 1..=u64::from(Course::JUMPS_MAX) {
+            assert!(course.is_late(0, 60_000));
+            course.leave_behind(jump * 10);
+        }
+        assert!(!course.is_late(0, 60_000));
+        assert!(!course.note_backlog(None));
+        assert!(course.is_late(0, 60_000));
+    }
+
+    #[test]
+    fn what_is_given_back_is_read_again_where_it_belongs() {
+        let mut course = course(Order::NewestFirst);
+        course.leave_behind(11);
+        course.take(Lane::Backlog, &(1..11));
+        course.take(Lane::Fresh, &(11..21));
+        assert!(!course.note_backlog(None));
+        course.give_back(&[3..5, 15..17]);
+        assert!(course.owes());
+        assert_eq!(
+            (course.after(Lane::Fresh), course.after(Lane::Backlog)),
+            (14, 2)
+        );
+        assert_eq!(course.take(Lane::Backlog, &(3..11)), [3..5]);
+        assert_eq!(course.take(Lane::Fresh, &(15..21)), [15..17]);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Event {
+        Read(bool, u64),
+        Settle(usize),
+        GiveBack(usize),
+        Jump,
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            (any::<bool>(), 1_u64..9).prop_map(|(fresh, rows)| Event::Read(fresh, rows)),
+            any::<usize>().prop_map(Event::Settle),
+            any::<usize>().prop_map(Event::GiveBack),
+            Just(Event::Jump),
+        ]
+    }
+
+    /// The journal as the course sees it: rows 1 to `ROWS`.
+    fn next(settled: &BTreeSet<u64>, after: u64) -> Option<u64> {
+        (after + 1..=ROWS).find(|row| !settled.contains(row))
+    }
+
+    const ROWS: u64 = 60;
+
+    proptest! {
+        #[test]
+        fn every_row_is_taken_until_it_is_settled_and_by_one(
+            events in proptest::collection::vec(event(), 0..200),
+        ) {
+            let mut course = course(Order::NewestFirst);
+            let mut settled = BTreeSet::new();
+            let mut held: Vec<Range<u64>> = Vec::new();
+            let drain = std::iter::repeat_n([Event::Read(true, 8), Event::Read(false, 8), Event::Settle(0)], 200);
+            for event in events.into_iter().chain(drain.flatten()) {
+                match event {
+                    Event::Read(is_fresh, rows) => {
+                        let lane = if is_fresh { Lane::Fresh } else { Lane::Backlog };
+                        let start = next(&settled, course.after(lane));
+                        let frame = start.map(|start| start..(start + rows).min(ROWS + 1));
+                        if lane == Lane::Backlog && !course.note_backlog(frame.as_ref()) {
+                            continue;
+                        }
+                        let Some(frame) = frame else { continue };
+                        for part in course.take(lane, &frame) {
+                            let fresh: Vec<_> = part.filter(|row| !settled.contains(row)).collect();
+                            for row in fresh {
+                                prop_assert!(held.iter().all(|held| !held.contains(&row)), "{row} twice");
+                                held.push(row..row + 1);
+                            }
+                        }
+                    }
+                    Event::Settle(which) if !held.is_empty() => {
+                        let rows = held.swap_remove(which % held.len());
+                        course.settle(std::slice::from_ref(&rows));
+                        settled.extend(rows);
+                    }
+                    Event::GiveBack(which) if !held.is_empty() => {
+                        let rows = held.swap_remove(which % held.len());
+                        course.give_back(std::slice::from_ref(&rows));
+                    }
+                    Event::Jump => course.leave_behind(course.fresh_after + 7),
+                    Event::Settle(_) | Event::GiveBack(_) => {}
+                }
+            }
+            let jumped_to = course.fresh_from;
+            let missing: Vec<_> = (1..=ROWS).filter(|row| !settled.contains(row) && *row < jumped_to.max(ROWS + 1)).collect();
+            prop_assert!(missing.is_empty(), "{missing:?} {course:?}");
+        }
+    }
+}
