@@ -26,4 +26,4 @@ pub use record::{
     Presence, RecordFlags,
 };
 #[cfg(feature = "journal")]
-pub use schema::{COLUMNS, Column, Kind, SCHEMA_VERSION, VERSION_KEY, schema};
+pub use schema::{COLUMNS, Column, Kind, SCHEMA_VERSION, VERSION_KEY, markdown, schema};

@@ -117,6 +117,7 @@ fn merged_entry(parts: &[Arc<Part>]) -> Entry {
         records: amount.records,
         octets: amount.octets,
         packets: amount.packets,
+        logs: entries().map(|entry| entry.logs).sum(),
     }
 }
 
@@ -145,6 +146,7 @@ mod tests {
             records: 0,
             octets: 0,
             packets: 0,
+            logs: 0,
         };
         let entries: Vec<Entry> = parts.iter().map(entry).collect();
         choose(&entries.iter().collect::<Vec<_>>(), hour, 100)

@@ -53,6 +53,11 @@ pub enum AppendError {
     /// Memory has no room for more, and the disk takes nothing: the log says why.
     #[error("{0} octets of rows wait in memory for a disk that takes none")]
     Full(u64),
+    /// Logs too large to be rows, see [`Logs::check`](super::Logs::check).
+    #[error(
+        "the logs take {0} octets: topic, source and tags at most 64 MiB over all logs, fields at most 1 GiB"
+    )]
+    TooLarge(usize),
     /// More logstores than the store may have.
     #[error("there are {0} logstores already, the most there may be")]
     TooMany(usize),

@@ -23,6 +23,9 @@ use crate::flowlog::RoutingTable;
 /// Flow end, milliseconds since 1970.
 pub(super) const END: &str = "end";
 
+/// Elements without a column, and fields of logs that fit none.
+pub(super) const REST: &str = "rest";
+
 /// Columns of flows, in order.
 pub(super) fn flow_fields() -> &'static [FieldRef] {
     flow::schema().fields()

@@ -16,7 +16,7 @@ pub(super) struct Ledger {
 /// One reading is consistent: `appended = durable + unflushed`, exactly.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Stats {
-    /// Rows taken.
+    /// What the rows taken stand for.
     pub appended: Amount,
     /// Of these, what is in parts that a MANIFEST names, or was.
     pub durable: Amount,
@@ -30,6 +30,10 @@ pub struct Stats {
     pub refused_unfit: Amount,
     /// Not taken because their route is not in the routing table.
     pub refused_unrouted: Amount,
+    /// Logs taken that are no flows; they stand for nothing elsewhere here.
+    pub appended_logs: u64,
+    /// Logs not taken, for whatever reason.
+    pub refused_logs: u64,
     /// Retired because their hour was too old.
     pub retired_by_age: Amount,
     /// Retired because the disk budget was used up.
@@ -66,9 +70,11 @@ impl Ledger {
         change(&mut lock(&self.stats));
     }
 
-    /// Rows went into a tail, where they take `bytes`.
-    pub(super) fn appended(&self, amount: Amount, bytes: usize) {
+    /// Rows, of which `logs` are no flows, went into a tail, where they take
+    /// `bytes`.
+    pub(super) fn appended(&self, amount: Amount, logs: u64, bytes: usize) {
         let mut stats = lock(&self.stats);
+        stats.appended_logs += logs;
         stats.appended += amount;
         stats.unflushed += amount;
         stats.tail_bytes += octets(bytes);

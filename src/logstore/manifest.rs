@@ -56,6 +56,9 @@ pub(super) struct Entry {
     pub(super) octets: u64,
     /// Packets the rows sum up to.
     pub(super) packets: u64,
+    /// Rows that are no flows, but logs of any kind.
+    #[serde(default)]
+    pub(super) logs: u64,
 }
 
 impl Entry {
@@ -214,6 +217,7 @@ mod tests {
                 records: 20,
                 octets: 30,
                 packets: 40,
+                logs: 4,
             }],
         }
     }

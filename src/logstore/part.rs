@@ -25,8 +25,10 @@ use parquet::schema::types::ColumnPath;
 use super::disk::Disk;
 use super::disk::Output;
 use super::error::StoreError;
+use super::flows::REST;
 use super::manifest::Entry;
 use super::schema::SCHEMA_VERSION;
+use super::schema::TAGS;
 use super::schema::is_text;
 
 /// A live part. Its file goes when the part has been [condemned](Part::condemn)
@@ -213,10 +215,16 @@ fn properties(entry: &Entry, schema: &SchemaRef) -> WriterProperties {
         .fields()
         .iter()
         .filter(|field| is_text(field.data_type()));
-    text.fold(builder, |builder, field| {
-        builder.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), true)
-    })
-    .build()
+    let text = text.map(|field| ColumnPath::from(field.name().as_str()));
+    // Names of a map, and values of tags, are the same in row after row.
+    let in_maps = [(TAGS, "keys"), (TAGS, "values"), (REST, "keys")];
+    let in_maps = in_maps
+        .map(|(map, leaf)| ColumnPath::new([map, "entries", leaf].map(str::to_owned).to_vec()));
+    text.chain(in_maps)
+        .fold(builder, |builder, path| {
+            builder.set_column_dictionary_enabled(path, true)
+        })
+        .build()
 }
 
 /// Suffix of part files.

@@ -13,6 +13,7 @@ use arrow_array::UInt32Array;
 use arrow_array::UInt64Array;
 use arrow_array::cast::AsArray;
 use arrow_array::new_null_array;
+use arrow_array::types::Int64Type;
 use arrow_array::types::TimestampMillisecondType;
 use arrow_schema::ArrowError;
 use arrow_schema::DataType;
@@ -26,12 +27,14 @@ use thiserror::Error;
 use super::flows::END;
 use super::flows::flow_fields;
 use super::flows::timestamp;
-use crate::flow;
+use super::own::own_fields;
 
 /// Version of the columns, the store's own and those of flows. A newer one may
 /// only add columns; a column never changes its type, so that any version
 /// reads all older ones.
-pub const SCHEMA_VERSION: u32 = flow::SCHEMA_VERSION;
+///
+/// 2 added `__receive_time__` and `tags`.
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// Number of a row, rising within its logstore: the cursor of PullLogs.
 pub(super) const SEQ: &str = "seq";
@@ -39,10 +42,14 @@ pub(super) const SEQ: &str = "seq";
 pub(super) const TIME: &str = "__time__";
 /// Nanoseconds after [`TIME`].
 pub(super) const TIME_NS_PART: &str = "__time_ns_part__";
-/// Topic of a log group; null for flows.
+/// Topic of a log group; null if empty, and for flows.
 pub(super) const TOPIC: &str = "__topic__";
-/// Source of a log group; null for flows.
+/// Source of a log group; null if empty, and for flows.
 pub(super) const SOURCE: &str = "__source__";
+/// Arrival, whole seconds since 1970; null in parts of version 1.
+pub(super) const RECEIVE_TIME: &str = "__receive_time__";
+/// Tags of a log group by name; null for flows.
+pub(super) const TAGS: &str = "tags";
 
 /// Columns as queries see them: every one the schema version knows, text as
 /// views, which is what the engine groups and compares fastest.
@@ -116,48 +123,73 @@ pub(super) struct Stamped {
 }
 
 /// Puts the store's columns in front of `rows`, of which there is at least one.
-/// Numbers beyond 64 bits make them unfit.
+/// Numbers beyond 64 bits make them unfit. Rows that bring no log time have
+/// that of the flows they then are.
 pub(super) fn stamp(
     rows: &RecordBatch,
     first_seq: u64,
     arrival_ms: u64,
 ) -> Result<Stamped, SchemaError> {
-    for field in rows.schema_ref().fields() {
-        if !flow_fields()
-            .iter()
-            .any(|known| known.name() == field.name())
-        {
-            return Err(SchemaError::Unknown(field.name().clone()));
-        }
+    let may_come = |name: &str| {
+        let known = own_fields().iter().chain(flow_fields());
+        let mut known = known.filter(|field| ![SEQ, RECEIVE_TIME].contains(&field.name().as_str()));
+        known.any(|field| field.name() == name)
+    };
+    let mut names = rows.schema_ref().fields().iter().map(|field| field.name());
+    if let Some(name) = names.find(|name| !may_come(name)) {
+        return Err(SchemaError::Unknown(name.clone()));
     }
     let count = u64::try_from(rows.num_rows()).unwrap_or(u64::MAX);
-    let (seconds, nanoseconds) = log_times(rows, arrival_ms)?;
-    let times = (min(&seconds), max(&seconds));
     let end_seq = first_seq.saturating_add(count);
-    let mut columns: Vec<ArrayRef> = vec![
-        Arc::new(UInt64Array::from_iter_values(first_seq..end_seq)),
-        Arc::new(Int64Array::from(seconds)),
-        Arc::new(UInt32Array::from(nanoseconds)),
+    let arrival_s = i64::try_from(arrival_ms / 1000).unwrap_or(i64::MAX);
+    let mut given: Vec<(&str, ArrayRef)> = vec![
+        (
+            SEQ,
+            Arc::new(UInt64Array::from_iter_values(first_seq..end_seq)),
+        ),
+        (
+            RECEIVE_TIME,
+            Arc::new(Int64Array::from_value(arrival_s, rows.num_rows())),
+        ),
     ];
-    let mut fields: Vec<FieldRef> = own_fields().iter().take(columns.len()).cloned().collect();
-    for field in flow_fields() {
-        let Some(column) = rows.column_by_name(field.name()) else {
-            continue;
-        };
-        let column = if column.data_type() == field.data_type() {
-            Arc::clone(column)
-        } else {
-            cast(column, field.data_type())?
-        };
-        columns.push(column);
-        fields.push(Arc::clone(field));
+    if rows.column_by_name(TIME).is_none() {
+        let (seconds, nanoseconds) = log_times(rows, arrival_ms)?;
+        given.push((TIME, Arc::new(Int64Array::from(seconds))));
+        given.push((TIME_NS_PART, Arc::new(UInt32Array::from(nanoseconds))));
+    }
+    let (mut fields, mut columns) = (Vec::new(), Vec::new());
+    for field in own_fields().iter().chain(flow_fields()) {
+        let given = given.iter().find(|(name, _)| name == field.name());
+        let given = given.map(|(_, column)| column);
+        if let Some(column) = given.or_else(|| rows.column_by_name(field.name())) {
+            columns.push(as_field(column, field)?);
+            fields.push(Arc::clone(field));
+        }
     }
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?;
     Ok(Stamped {
-        batch,
         seqs: (first_seq, end_seq.saturating_sub(1)),
-        times,
+        times: times(&batch),
+        batch,
     })
+}
+
+/// The column as the schema has it.
+fn as_field(column: &ArrayRef, field: &Field) -> Result<ArrayRef, ArrowError> {
+    match column.data_type() == field.data_type() {
+        true => Ok(Arc::clone(column)),
+        false => cast(column, field.data_type()),
+    }
+}
+
+/// Lowest and highest log time.
+fn times(batch: &RecordBatch) -> (i64, i64) {
+    let seconds = batch.column_by_name(TIME);
+    let seconds = seconds.and_then(|column| column.as_primitive_opt::<Int64Type>());
+    let seconds = seconds.map_or(&[][..], |seconds| seconds.values());
+    let lowest = seconds.iter().copied().min();
+    let highest = seconds.iter().copied().max();
+    (lowest.unwrap_or(0), highest.unwrap_or(0))
 }
 
 /// Rows that are not of this schema: a fault of ours, not of a sender.
@@ -189,14 +221,6 @@ fn log_times(rows: &RecordBatch, arrival_ms: u64) -> Result<(Vec<i64>, Vec<u32>)
     Ok(end.iter().map(split).unzip())
 }
 
-fn min(values: &[i64]) -> i64 {
-    values.iter().copied().min().unwrap_or(0)
-}
-
-fn max(values: &[i64]) -> i64 {
-    values.iter().copied().max().unwrap_or(0)
-}
-
 /// Whether a column holds text, in whatever form.
 pub(super) fn is_text(kind: &DataType) -> bool {
     matches!(
@@ -205,20 +229,8 @@ pub(super) fn is_text(kind: &DataType) -> bool {
     )
 }
 
-/// Columns of the store, in front of the rows' own.
-fn own_fields() -> &'static [FieldRef] {
-    static OWN: LazyLock<[FieldRef; 5]> = LazyLock::new(|| {
-        [
-            Arc::new(Field::new(SEQ, DataType::UInt64, false)),
-            Arc::new(Field::new(TIME, DataType::Int64, false)),
-            Arc::new(Field::new(TIME_NS_PART, DataType::UInt32, false)),
-            Arc::new(Field::new(TOPIC, DataType::Utf8, true)),
-            Arc::new(Field::new(SOURCE, DataType::Utf8, true)),
-        ]
-    });
-    OWN.as_slice()
-}
-
+/// Memory that [`stamp`] adds to each row: two numbers and two times.
+pub(super) const ROW_BYTES: usize = 8 + 8 + 8 + 4;
 /// How far before its arrival a row may be dated: what SLS takes.
 const BEFORE_ARRIVAL_MS: i64 = 7 * 24 * 3600 * 1000;
 /// How far after its arrival a row may be dated: what SLS takes.

@@ -55,6 +55,19 @@ struct State {
     next_file: u64,
 }
 
+/// Rows on their way into a logstore.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Brought<'a> {
+    /// Columns of flows; for logs also those of the store that they bring.
+    pub(super) rows: &'a RecordBatch,
+    /// Number of the first; without one they follow the rows there are.
+    pub(super) first_seq: Option<u64>,
+    /// Milliseconds since 1970.
+    pub(super) arrival_ms: u64,
+    /// They are no flows: in the loss ledger they stand for nothing.
+    pub(super) are_logs: bool,
+}
+
 /// What a query reads: no file of it goes away while it is held.
 #[derive(Clone, Debug)]
 pub(super) struct Snapshot {
@@ -62,6 +75,8 @@ pub(super) struct Snapshot {
     pub(super) parts: Vec<Arc<Part>>,
     /// Rows after those of the parts, in `seq` order.
     pub(super) tail: Vec<RecordBatch>,
+    /// Some rows are no flows.
+    pub(super) has_logs: bool,
 }
 
 impl Shard {
@@ -100,30 +115,35 @@ impl Shard {
         Ok(Self::new(name, dir, disk, Recovered::default()))
     }
 
-    /// Takes rows into the tail, numbered from `first_seq` on or, without one,
-    /// from the shard's own next number. Those it had before are passed over;
-    /// what the others stand for.
+    /// Takes rows into the tail, but passes those over that it had before; what
+    /// the others stand for.
     pub(super) fn append(
         &self,
-        rows: &RecordBatch,
-        first_seq: Option<u64>,
-        arrival_ms: u64,
+        brought: &Brought<'_>,
         ledger: &Ledger,
     ) -> Result<Amount, AppendError> {
         let mut state = self.state();
-        let first_seq = first_seq.unwrap_or(state.next_seq);
+        let first_seq = brought.first_seq.unwrap_or(state.next_seq);
+        let count = brought.rows.num_rows();
         let had = state.next_seq.saturating_sub(first_seq);
-        let had = usize::try_from(had).map_or(rows.num_rows(), |had| had.min(rows.num_rows()));
-        let rows = rows.slice(had, rows.num_rows() - had);
-        let amount = amount_of(&rows);
+        let had = usize::try_from(had).map_or(count, |had| had.min(count));
+        let rows = brought.rows.slice(had, count - had);
         if rows.num_rows() == 0 {
-            return Ok(amount);
+            return Ok(Amount::default());
         }
-        let stamped = schema::stamp(&rows, first_seq.max(state.next_seq), arrival_ms)?;
+        let (amount, logs) = match brought.are_logs {
+            true => (
+                Amount::default(),
+                u64::try_from(rows.num_rows()).unwrap_or(u64::MAX),
+            ),
+            false => (amount_of(&rows), 0),
+        };
+        let first_seq = first_seq.max(state.next_seq);
+        let stamped = schema::stamp(&rows, first_seq, brought.arrival_ms)?;
         let bytes = stamped.batch.get_array_memory_size();
         state.next_seq = stamped.seqs.1.saturating_add(1);
-        state.tail.push(stamped, arrival_ms, amount);
-        ledger.appended(amount, bytes);
+        state.tail.push(stamped, brought.arrival_ms, amount, logs);
+        ledger.appended(amount, logs, bytes);
         Ok(amount)
     }
 
@@ -151,9 +171,11 @@ impl Shard {
     /// What there is to read.
     pub(super) fn snapshot(&self) -> Snapshot {
         let state = self.state();
+        let has_logs = state.parts.iter().any(|part| part.entry.logs > 0);
         Snapshot {
             parts: state.parts.clone(),
             tail: state.tail.batches(),
+            has_logs: has_logs || state.tail.has_logs(),
         }
     }
 
@@ -325,6 +347,7 @@ fn entry_of(run: &Run) -> Entry {
         records: run.amount.records,
         octets: run.amount.octets,
         packets: run.amount.packets,
+        logs: run.logs,
     }
 }
 

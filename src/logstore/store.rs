@@ -32,7 +32,9 @@ use super::query::Table;
 use super::query::search::Page;
 use super::query::search::Plan;
 use super::recover;
+use super::schema::ROW_BYTES;
 use super::settings::Settings;
+use super::shard::Brought;
 use super::shard::Shard;
 use crate::flow::Amount;
 
@@ -174,12 +176,19 @@ impl LogStore {
         if rows.num_rows() == 0 {
             return Ok(Amount::default());
         }
-        let taken = self.take(project, logstore, rows, first_seq, arrival_ms);
+        let brought = Brought {
+            rows,
+            first_seq,
+            arrival_ms,
+            are_logs: false,
+        };
+        let taken = self.take(project, logstore, &brought);
         if let Err(error) = &taken {
             let amount = amount_of(rows);
             self.ledger.count(|stats| match error {
                 AppendError::Full(_) => stats.refused_full += amount,
                 AppendError::TooMany(_)
+                | AppendError::TooLarge(_)
                 | AppendError::Unrouted
                 | AppendError::Name(_)
                 | AppendError::Schema(_)
@@ -190,17 +199,17 @@ impl LogStore {
         taken
     }
 
-    fn take(
+    pub(super) fn take(
         &self,
         project: &str,
         logstore: &str,
-        rows: &RecordBatch,
-        first_seq: Option<u64>,
-        arrival_ms: u64,
+        brought: &Brought<'_>,
     ) -> Result<Amount, AppendError> {
         let shard = self.shard(LogstoreName::new(project, logstore)?)?;
-        self.make_room(octets(rows.get_array_memory_size()), arrival_ms)?;
-        shard.append(rows, first_seq, arrival_ms, &self.ledger)
+        let own = brought.rows.num_rows().saturating_mul(ROW_BYTES);
+        let bytes = brought.rows.get_array_memory_size().saturating_add(own);
+        self.make_room(octets(bytes), brought.arrival_ms)?;
+        shard.append(brought, &self.ledger)
     }
 
     /// For each logstore the first number that is not durable: a journal is to

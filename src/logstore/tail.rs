@@ -31,6 +31,8 @@ pub(super) struct Run {
     pub(super) times: (i64, i64),
     /// What the rows stand for.
     pub(super) amount: Amount,
+    /// Rows that are no flows.
+    pub(super) logs: u64,
     /// The rows, none of the batches empty.
     pub(super) batches: Vec<RecordBatch>,
     /// It is being written and takes no more rows.
@@ -39,8 +41,8 @@ pub(super) struct Run {
 
 impl Tail {
     /// Takes rows that arrived at `arrival_ms`.
-    pub(super) fn push(&mut self, rows: Stamped, arrival_ms: u64, amount: Amount) {
-        let run = Run::new(rows, arrival_ms, amount);
+    pub(super) fn push(&mut self, rows: Stamped, arrival_ms: u64, amount: Amount, logs: u64) {
+        let run = Run::new(rows, arrival_ms, amount, logs);
         match self.runs.back_mut() {
             Some(last) if last.hour == run.hour && !last.sealed => last.extend(run),
             Some(_) | None => self.runs.push_back(run),
@@ -70,6 +72,11 @@ impl Tail {
         self.runs.front().map(|run| run.since_ms)
     }
 
+    /// Whether any rows are no flows.
+    pub(super) fn has_logs(&self) -> bool {
+        self.runs.iter().any(|run| run.logs > 0)
+    }
+
     /// All rows, in `seq` order.
     pub(super) fn batches(&self) -> Vec<RecordBatch> {
         self.runs
@@ -80,7 +87,7 @@ impl Tail {
 }
 
 impl Run {
-    fn new(rows: Stamped, arrival_ms: u64, amount: Amount) -> Self {
+    fn new(rows: Stamped, arrival_ms: u64, amount: Amount, logs: u64) -> Self {
         Self {
             hour: hour_of(arrival_ms),
             since_ms: arrival_ms,
@@ -89,6 +96,7 @@ impl Run {
             bytes: rows.batch.get_array_memory_size(),
             times: rows.times,
             amount,
+            logs,
             batches: vec![rows.batch],
             sealed: false,
         }
@@ -103,6 +111,7 @@ impl Run {
             self.times.1.max(other.times.1),
         );
         self.amount += other.amount;
+        self.logs += other.logs;
         self.batches.extend(other.batches);
     }
 }

@@ -125,11 +125,12 @@ impl Engine {
         let threads = self.settings.threads;
         let limit = limits.time_max;
         let deadline = Instant::now() + limit;
+        let has_logs = tables.iter().any(|table| table.snapshot.has_logs);
         let job = async move {
             let _turn = turns.acquire().await;
             // It holds the snapshot, and with it the files, to the end.
             let context = context(environment, threads, tables)?;
-            run(&question, &context, limits.rows_max, deadline).await
+            run(&question, &context, has_logs, limits.rows_max, deadline).await
         };
         let mut job = EndOnDrop(runtime.spawn(job));
         // The clock is the asker's: the engine's threads may all be busy.
@@ -200,6 +201,7 @@ impl Drop for EndOnDrop {
 async fn run(
     question: &Question,
     context: &SessionContext,
+    has_logs: bool,
     rows_max: usize,
     deadline: Instant,
 ) -> Result<Answer, QueryError> {
@@ -211,7 +213,7 @@ async fn run(
         }
         Question::Search(plan, page) => {
             let all = context.table_provider(FLOWS).await?;
-            plan.logical(context, all, *page).await?
+            plan.logical(context, all, has_logs, *page).await?
         }
     };
     weigh::weigh(&plan)?;

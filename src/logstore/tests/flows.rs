@@ -206,7 +206,7 @@ fn rows_that_fit_no_logstore_are_refused_and_counted() {
     let unknown = RecordBatch::try_from_iter([("surprise", column)]).unwrap();
     assert_eq!(
         refusal("sag", "flows", &unknown),
-        "column \"surprise\" is not in schema version 1"
+        "column \"surprise\" is not in schema version 2"
     );
     assert_eq!(store.stats().refused_unfit, amount(2, 2, 2));
     assert_eq!(store.stats().appended, amount(1, 1, 1));

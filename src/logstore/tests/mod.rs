@@ -22,6 +22,7 @@ mod flows;
 mod full;
 mod golden;
 mod limits;
+mod logs;
 mod model;
 mod numbers;
 mod search;

@@ -8,35 +8,86 @@ use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::cast;
 use datafusion::logical_expr::lit;
 use datafusion::logical_expr::try_cast;
+use datafusion::logical_expr::when;
 
+use super::ast::TAG;
 use super::index::FieldKind;
+use crate::flow::COLUMNS;
+use crate::flow::Kind;
 use crate::logstore::flows::END;
+use crate::logstore::flows::REST;
 use crate::logstore::query::element;
-use crate::logstore::schema;
+use crate::logstore::schema::RECEIVE_TIME;
+use crate::logstore::schema::SOURCE;
+use crate::logstore::schema::TAGS;
+use crate::logstore::schema::TIME;
+use crate::logstore::schema::TIME_NS_PART;
+use crate::logstore::schema::TOPIC;
+
+/// What of the fields of a logstore has a column.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Contents {
+    /// Flows alone: a field with a column is nowhere else, and statistics of
+    /// the column leave out what a search cannot find.
+    Flows,
+    /// Also logs of any kind: what a column does not fit is in `rest`.
+    Logs,
+}
+
+impl Contents {
+    /// Where the value of a field may be: in a row, all but one are null.
+    pub(super) fn places(self, field: &str) -> Vec<Expr> {
+        if let Some(tag) = field.strip_prefix(TAG) {
+            let own = (tag == RECEIVE_TIME).then(|| column(RECEIVE_TIME));
+            let tag = entry(TAGS, tag);
+            return own.into_iter().chain([tag, entry(REST, field)]).collect();
+        }
+        if [TIME, TIME_NS_PART, TOPIC, SOURCE].contains(&field) {
+            return vec![column(field)];
+        }
+        let has_column =
+            |other: &crate::flow::Column| other.name == field && other.kind != Kind::Map;
+        match (COLUMNS.iter().any(has_column), self) {
+            (false, _) => vec![entry(REST, field)],
+            (true, Self::Flows) => vec![shown(field)],
+            (true, Self::Logs) => vec![shown(field), entry(REST, field)],
+        }
+    }
+
+    /// The value as what the index says it is; null where it is not.
+    pub(super) fn typed(self, field: &str, kind: &FieldKind) -> Expr {
+        let places = self.places(field).into_iter().rev();
+        let mut places = places.map(|place| match kind {
+            FieldKind::Text(_) => cast(place, DataType::Utf8View),
+            FieldKind::Long => try_cast(place, DataType::Int64),
+            FieldKind::Double => try_cast(place, DataType::Float64),
+        });
+        let last = places.next().unwrap_or_else(|| lit(""));
+        places.fold(last, |others, place| {
+            let otherwise = when(place.clone().is_not_null(), place.clone()).otherwise(others);
+            otherwise.unwrap_or(place)
+        })
+    }
+
+    /// Whether a row has the field.
+    pub(super) fn exists(self, field: &str) -> Expr {
+        let places = self.places(field).into_iter();
+        let exists = places.map(Expr::is_not_null);
+        exists.reduce(Expr::or).unwrap_or_else(|| lit(false))
+    }
+}
 
 /// A column of the table, by exactly this name.
 pub(super) fn column(name: &str) -> Expr {
     Expr::Column(Column::from_name(name))
 }
 
-/// The value of a field as SLS has it: times in whole seconds, what has no
-/// column from the map.
-pub(super) fn raw(field: &str) -> Expr {
-    let table = schema::table_schema();
-    match table.field_with_name(field).map(|field| field.data_type()) {
-        Ok(DataType::Timestamp(_, _)) => seconds(field),
-        Ok(DataType::Map(_, _)) | Err(_) => from_rest(field),
-        Ok(_) => column(field),
-    }
-}
-
-/// The same as what the index says it is; null where it is not.
-pub(super) fn typed(field: &str, kind: &FieldKind) -> Expr {
-    let value = raw(field);
-    match kind {
-        FieldKind::Text(_) => cast(value, DataType::Utf8View),
-        FieldKind::Long => try_cast(value, DataType::Int64),
-        FieldKind::Double => try_cast(value, DataType::Float64),
+/// A column that is no map, as SLS has it: times in whole seconds.
+pub(super) fn shown(name: &str) -> Expr {
+    let is_time = |other: &&crate::flow::Column| other.name == name && other.kind == Kind::Time;
+    match COLUMNS.iter().find(is_time) {
+        Some(_) => seconds(name),
+        None => column(name),
     }
 }
 
@@ -48,10 +99,8 @@ fn seconds(field: &str) -> Expr {
     (ms + lit(up)) / lit(1000_i64)
 }
 
-fn from_rest(name: &str) -> Expr {
+/// What a column that is a map has under `name`.
+fn entry(map: &str, name: &str) -> Expr {
     let element: ScalarUDF = element::function();
-    element.call(vec![column(REST), lit(name)])
+    element.call(vec![column(map), lit(name)])
 }
-
-/// Elements that have no column.
-pub(super) const REST: &str = "rest";

@@ -10,43 +10,48 @@ use super::ast::Number;
 use super::ast::Operator;
 use super::ast::Term;
 use super::ast::Test;
-use super::columns::REST;
+use super::columns::Contents;
 use super::columns::column;
-use super::columns::raw;
-use super::columns::typed;
+use super::columns::shown;
 use super::finder::finds;
 use super::index::FieldKind;
 use super::index::IndexConfig;
 use super::parser;
 use super::tokens::Matcher;
 use super::tokens::Words;
+use crate::logstore::flows::REST;
 use crate::logstore::schema;
 
 /// True for logs that fulfil `condition`; null only where they do not.
-pub(super) fn compile(condition: &Condition, index: &IndexConfig) -> Result<Expr, SearchError> {
+pub(super) fn compile(
+    condition: &Condition,
+    index: &IndexConfig,
+    contents: Contents,
+) -> Result<Expr, SearchError> {
+    let compile = |condition: &Condition| compile(condition, index, contents);
     match condition {
         Condition::Everything => Ok(lit(true)),
-        Condition::Term(term) => compile_term(term, index),
+        Condition::Term(term) => compile_term(term, index, contents),
         // What has no such field has not the value either.
-        Condition::Not(inner) => Ok(compile(inner, index)?.is_not_true()),
-        Condition::And(parts) => joined(parts, index, Expr::and),
-        Condition::Or(parts) => joined(parts, index, Expr::or),
+        Condition::Not(inner) => Ok(compile(inner)?.is_not_true()),
+        Condition::And(parts) => joined(parts, compile, Expr::and),
+        Condition::Or(parts) => joined(parts, compile, Expr::or),
     }
 }
 
 fn joined(
     parts: &[Condition],
-    index: &IndexConfig,
+    compile: impl Fn(&Condition) -> Result<Expr, SearchError>,
     join: fn(Expr, Expr) -> Expr,
 ) -> Result<Expr, SearchError> {
-    let mut parts = parts.iter().map(|part| compile(part, index));
+    let mut parts = parts.iter().map(compile);
     let first = parts.next().unwrap_or(Ok(lit(true)))?;
     parts.try_fold(first, |before, part| Ok(join(before, part?)))
 }
 
-fn compile_term(term: &Term, index: &IndexConfig) -> Result<Expr, SearchError> {
+fn compile_term(term: &Term, index: &IndexConfig, contents: Contents) -> Result<Expr, SearchError> {
     let Some(field) = &term.field else {
-        return anywhere(term.at, &term.test, index);
+        return anywhere(term.at, &term.test, index, contents);
     };
     let Some(kind) = index.kind(field) else {
         let message = format!(
@@ -55,33 +60,43 @@ fn compile_term(term: &Term, index: &IndexConfig) -> Result<Expr, SearchError> {
         return Err(SearchError::new(term.at, message));
     };
     match &term.test {
-        Test::Exists => Ok(raw(field).is_not_null()),
+        Test::Exists => Ok(contents.exists(field)),
         Test::Empty => match kind {
-            FieldKind::Text(_) => Ok(typed(field, &kind).eq(lit(""))),
+            FieldKind::Text(_) => Ok(contents.typed(field, &kind).eq(lit(""))),
             FieldKind::Long | FieldKind::Double => Ok(lit(false)),
         },
         Test::Compare(operator, number) => match kind {
-            FieldKind::Text(_) => as_words(term, index),
+            FieldKind::Text(_) => as_words(term, index, contents),
             FieldKind::Long | FieldKind::Double => {
-                Ok(compare(typed(field, &kind), *operator, *number))
+                Ok(compare(contents.typed(field, &kind), *operator, *number))
             }
         },
         Test::Between(low, high) => match kind {
-            FieldKind::Text(_) => as_words(term, index),
-            FieldKind::Long | FieldKind::Double => Ok(between(&typed(field, &kind), *low, *high)),
+            FieldKind::Text(_) => as_words(term, index, contents),
+            FieldKind::Long | FieldKind::Double => {
+                Ok(between(&contents.typed(field, &kind), *low, *high))
+            }
         },
-        Test::Words(_) | Test::Pattern(_) | Test::Phrase(_) => text(term, field, &kind),
+        Test::Words(_) | Test::Pattern(_) | Test::Phrase(_) => text(term, field, &kind, contents),
     }
 }
 
 /// Words of one field.
-fn text(term: &Term, field: &str, kind: &FieldKind) -> Result<Expr, SearchError> {
+fn text(
+    term: &Term,
+    field: &str,
+    kind: &FieldKind,
+    contents: Contents,
+) -> Result<Expr, SearchError> {
     if let FieldKind::Text(words) = kind {
         let matcher = matcher(term.at, &term.test, words)?;
         // A plain comparison lets whole parts be left out.
         return Ok(match matcher.exactly() {
-            Some(word) => typed(field, kind).eq(lit(word)),
-            None => finds(vec![(raw(field), matcher)]),
+            Some(word) => contents.typed(field, kind).eq(lit(word)),
+            None => {
+                let places = contents.places(field).into_iter();
+                finds(places.map(|place| (place, matcher.clone())).collect())
+            }
         });
     }
     let number = match &term.test {
@@ -94,7 +109,11 @@ fn text(term: &Term, field: &str, kind: &FieldKind) -> Result<Expr, SearchError>
         | Test::Between(_, _) => None,
     };
     match number {
-        Some(number) => Ok(compare(typed(field, kind), Operator::Equal, number)),
+        Some(number) => Ok(compare(
+            contents.typed(field, kind),
+            Operator::Equal,
+            number,
+        )),
         None => Err(SearchError::new(
             term.at,
             format!("{field:?} is a number: write {field}:5, {field} > 5 or {field} in [1 5]"),
@@ -103,24 +122,42 @@ fn text(term: &Term, field: &str, kind: &FieldKind) -> Result<Expr, SearchError>
 }
 
 /// Words of any field, each divided as its index says, or else as whole logs are.
-fn anywhere(at: usize, test: &Test, index: &IndexConfig) -> Result<Expr, SearchError> {
+fn anywhere(
+    at: usize,
+    test: &Test,
+    index: &IndexConfig,
+    contents: Contents,
+) -> Result<Expr, SearchError> {
     let mut searched = Vec::new();
     let words = |name: &str| match index.keys.get(name).map(|field| &field.kind) {
         Some(FieldKind::Text(words)) => Some(words.clone()),
         Some(FieldKind::Long | FieldKind::Double) | None => index.line.clone(),
     };
+    let mut search = |name: &str, place: Expr| {
+        let matcher = words(name).and_then(|words| Matcher::new(test, &words));
+        searched.extend(matcher.map(|matcher| (place, matcher)));
+    };
     let table = schema::table_schema().fields();
     let columns = table.iter().map(|field| field.name().as_str());
-    let columns = columns.filter(|name| !HIDDEN.contains(name));
-    let others = index.keys.keys().map(String::as_str);
-    let others = others.filter(|name| schema::table_schema().field_with_name(name).is_err());
-    for name in columns.chain(others) {
-        let matcher = words(name).and_then(|words| Matcher::new(test, &words));
-        searched.extend(matcher.map(|matcher| (raw(name), matcher)));
+    for name in columns.filter(|name| !HIDDEN.contains(name)) {
+        search(name, shown(name));
     }
-    let line = index.line.as_ref();
-    let rest = line.and_then(|words| Matcher::new(test, words));
-    searched.extend(rest.map(|matcher| (column(REST), matcher)));
+    // The columns have been searched; what the maps have falls into words of its own.
+    for name in index.keys.keys() {
+        let is_column = schema::table_schema().field_with_name(name).is_ok();
+        let places = contents.places(name).into_iter();
+        for place in places.skip(usize::from(is_column && !HIDDEN.contains(&name.as_str()))) {
+            search(name, place);
+        }
+    }
+    if let Some(matcher) = index
+        .line
+        .as_ref()
+        .and_then(|words| Matcher::new(test, words))
+    {
+        searched.push((column(schema::TAGS), matcher.clone()));
+        searched.push((column(REST), matcher));
+    }
     match searched.is_empty() {
         false => Ok(finds(searched)),
         true if index.line.is_none() => Err(SearchError::new(
@@ -132,8 +169,9 @@ fn anywhere(at: usize, test: &Test, index: &IndexConfig) -> Result<Expr, SearchE
 }
 
 /// What SLS makes of a number asked of a text: words like any other.
-fn as_words(term: &Term, index: &IndexConfig) -> Result<Expr, SearchError> {
-    anywhere(term.at, &Test::Words(term.to_string()), index)
+fn as_words(term: &Term, index: &IndexConfig, contents: Contents) -> Result<Expr, SearchError> {
+    let words = Test::Words(term.to_string());
+    anywhere(term.at, &words, index, contents)
 }
 
 fn matcher(at: usize, test: &Test, words: &Words) -> Result<Matcher, SearchError> {
@@ -172,5 +210,12 @@ fn between(value: &Expr, low: Bound, high: Bound) -> Expr {
     compare(value.clone(), from, low.number).and(compare(value.clone(), to, high.number))
 }
 
-/// Columns of ours that are no field of a log, and the map.
-const HIDDEN: [&str; 4] = [schema::SEQ, schema::TIME, schema::TIME_NS_PART, REST];
+/// Columns of ours that are no field of a log, and the maps.
+const HIDDEN: [&str; 6] = [
+    schema::SEQ,
+    schema::TIME,
+    schema::TIME_NS_PART,
+    schema::RECEIVE_TIME,
+    schema::TAGS,
+    REST,
+];

@@ -17,14 +17,14 @@ use datafusion::prelude::SessionContext;
 
 use super::SearchError;
 use super::ast::Condition;
-use super::columns::REST;
+use super::columns::Contents;
 use super::columns::column;
-use super::columns::raw;
-use super::columns::typed;
+use super::columns::shown;
 use super::compile;
 use super::index::IndexConfig;
 use super::parser;
 use super::parser::SearchLimits;
+use crate::logstore::flows::REST;
 use crate::logstore::query::dialect;
 use crate::logstore::query::dialect::LOG;
 use crate::logstore::query::dialect::Padding;
@@ -35,7 +35,6 @@ use crate::logstore::schema;
 #[derive(Clone, Debug)]
 pub struct Plan {
     condition: Condition,
-    filter: Expr,
     times_s: Range<i64>,
     index: IndexConfig,
     sql: Option<Sql>,
@@ -84,7 +83,8 @@ pub fn plan_within(
     limits: &SearchLimits,
 ) -> Result<Plan, SearchError> {
     let (condition, pipe) = parser::parse(text, limits)?;
-    let filter = compile::compile(&condition, index)?;
+    // Where its fields are is only known when the plan is run.
+    compile::compile(&condition, index, Contents::Logs)?;
     let sql = pipe.map(|pipe| {
         let at = pipe + "|".len();
         let sql = text.get(at..).unwrap_or_default();
@@ -92,7 +92,6 @@ pub fn plan_within(
     });
     Ok(Plan {
         condition,
-        filter,
         times_s: from_s..to_s,
         index: index.clone(),
         sql: sql.transpose()?,
@@ -120,18 +119,25 @@ impl Plan {
         self.sql.as_ref().and_then(|sql| sql.padding.as_ref())
     }
 
-    /// The engine's plan over `table`, which is a logstore.
+    /// The engine's plan over `table`, which is a logstore; `has_logs` if not
+    /// all of its rows are flows.
     pub(in crate::logstore::query) async fn logical(
         &self,
         context: &SessionContext,
         table: Arc<dyn TableProvider>,
+        has_logs: bool,
         page: Page,
     ) -> Result<LogicalPlan, DataFusionError> {
-        let found = self.found(table)?;
+        let contents = if has_logs {
+            Contents::Logs
+        } else {
+            Contents::Flows
+        };
+        let found = self.found(table, contents)?;
         let Some(sql) = &self.sql else {
             return self.logs(found, page);
         };
-        let view = found.project(self.visible())?.build()?;
+        let view = found.project(self.visible(contents))?.build()?;
         for function in dialect::functions() {
             context.register_udf(function);
         }
@@ -144,18 +150,24 @@ impl Plan {
     }
 
     /// All columns of what is searched for.
-    fn found(&self, table: Arc<dyn TableProvider>) -> Result<LogicalPlanBuilder, DataFusionError> {
+    fn found(
+        &self,
+        table: Arc<dyn TableProvider>,
+        contents: Contents,
+    ) -> Result<LogicalPlanBuilder, DataFusionError> {
+        let filter = compile::compile(&self.condition, &self.index, contents);
+        let filter = filter.map_err(|error| DataFusionError::External(Box::new(error)))?;
         let time = || column(schema::TIME);
         let is_within = time()
             .gt_eq(lit(self.times_s.start))
             .and(time().lt(lit(self.times_s.end)));
         LogicalPlanBuilder::scan(TABLE, provider_as_source(table), None)?
             .filter(is_within)?
-            .filter(self.filter.clone())
+            .filter(filter)
     }
 
     /// Columns of `log`: the fields of the index, each as what it says.
-    fn visible(&self) -> Vec<Expr> {
+    fn visible(&self, contents: Contents) -> Vec<Expr> {
         let own = [schema::TIME, schema::TIME_NS_PART]
             .map(|name| cast(column(name), DataType::Int64).alias(name));
         let reserved = [schema::TOPIC, schema::SOURCE].map(|name| column(name).alias(name));
@@ -177,7 +189,7 @@ impl Plan {
             let taken = |alias: &&str| !self.index.keys.contains_key(*alias) && !is_ours(alias);
             let alias = field.alias.as_deref().filter(taken);
             let names = [Some(name.as_str()), alias].into_iter().flatten();
-            names.map(|column| typed(name, &field.kind).alias(column))
+            names.map(|column| contents.typed(name, &field.kind).alias(column))
         });
         own.into_iter().chain(reserved).chain(fields).collect()
     }
@@ -191,8 +203,8 @@ impl Plan {
             .map(|field| field.name().as_str())
             .filter(|name| *name != schema::SEQ);
         let field = |name: &str| match name {
-            REST => column(REST),
-            name => raw(name).alias(name),
+            REST | schema::TAGS => column(name),
+            name => shown(name).alias(name),
         };
         found
             .sort(order)?
