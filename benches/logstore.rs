@@ -18,12 +18,16 @@ use flowlogd::flowlog::FlowLog;
 use flowlogd::flowlog::RoutingTable;
 use flowlogd::flowlog::Unclaimed;
 use flowlogd::flowlog::Verdict;
+use flowlogd::logstore::Log;
 use flowlogd::logstore::LogStore;
+use flowlogd::logstore::Logs;
 use flowlogd::logstore::Query;
 use flowlogd::logstore::Settings;
 
 /// Rows of one batch, as a lane hands it over.
 const BATCH: u64 = 16_384;
+/// Logs of one group.
+const LOGS: usize = 1_000;
 /// 2026-11-21T04:00:00Z.
 const NOW: u64 = 1_795_233_600_000;
 
@@ -115,6 +119,39 @@ fn write(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Logs of a service, ten fields each, of which one has a column of its own.
+fn logs() -> Logs {
+    let log = |number: usize| {
+        let field = |name: &str, value: String| (name.to_owned(), value.into_bytes());
+        let other = |place: usize| field(&format!("field{place}"), format!("value {number}"));
+        let mut fields: Vec<_> = (0..9).map(other).collect();
+        fields.push(field("bytes", number.to_string()));
+        Log {
+            time_s: i64::try_from(NOW / 1000).unwrap(),
+            time_ns: None,
+            fields,
+        }
+    };
+    Logs {
+        topic: "app".to_owned(),
+        source: "192.0.2.1".to_owned(),
+        tags: vec![("host".to_owned(), "web".to_owned())],
+        logs: (0..LOGS).map(log).collect(),
+    }
+}
+
+fn write_logs(criterion: &mut Criterion) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = LogStore::open(Settings::new(dir.path())).unwrap();
+    let logs = logs();
+    let mut group = criterion.benchmark_group("write");
+    group.throughput(Throughput::Elements(LOGS as u64));
+    group.bench_function("logs, the tail made parts when it is full", |bencher| {
+        bencher.iter(|| store.append_logs("bench", "logs", &logs, store.next_seq(), NOW));
+    });
+    group.finish();
+}
+
 fn ask(criterion: &mut Criterion) {
     const ROWS: u64 = 64 * BATCH;
     let table = table();
@@ -149,5 +186,5 @@ fn ask(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, write, ask);
+criterion_group!(benches, write, write_logs, ask);
 criterion_main!(benches);

@@ -45,7 +45,7 @@ pub struct Logs {
     pub topic: String,
     /// Source; empty if there is none.
     pub source: String,
-    /// Names and values of tags.
+    /// Names and values of tags; a name that is there twice is numbered.
     pub tags: Vec<(String, String)>,
     /// The logs.
     pub logs: Vec<Log>,
@@ -160,7 +160,8 @@ impl LogStore {
     /// store's own [`Stats`](super::Stats) count them.
     ///
     /// # Errors
-    /// None of the logs has been taken, and all are counted as refused.
+    /// As of `append_rows`; those of [`check`](Logs::check) stay, however often
+    /// the logs are brought.
     pub fn append_logs(
         &self,
         project: &str,

@@ -16,6 +16,8 @@
 //!   `seq` order, and a part never crosses an hour of arrival.
 //! * A row below the logstore's next number is never taken again, and what
 //!   MANIFEST says of that number never goes back: replay is idempotent.
+//! * A field of a row is in one place: in its typed column if that writes it
+//!   back octet for octet, else in `rest`.
 //! * Replacing MANIFEST is the only commit point of flush, merge and
 //!   retirement. A file it does not name does not exist; a file a query reads
 //!   goes when the query is done.

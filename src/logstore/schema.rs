@@ -1,5 +1,6 @@
 //! Columns of a logstore: what the store adds to a row, then what the row brings.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::LazyLock;
 
@@ -97,8 +98,7 @@ pub(super) fn union(schemas: &[SchemaRef]) -> SchemaRef {
 /// where `batch` has none.
 pub(super) fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
     let column = |field: &FieldRef| match batch.column_by_name(field.name()) {
-        Some(column) if column.data_type() == field.data_type() => Ok(Arc::clone(column)),
-        Some(column) => cast(column, field.data_type()),
+        Some(column) => as_field(column, field),
         None => Ok(new_null_array(field.data_type(), batch.num_rows())),
     };
     let columns = schema
@@ -123,45 +123,25 @@ pub(super) struct Stamped {
 }
 
 /// Puts the store's columns in front of `rows`, of which there is at least one.
-/// Numbers beyond 64 bits make them unfit. Rows that bring no log time have
-/// that of the flows they then are.
+/// Numbers beyond 64 bits make them unfit. Rows that do not bring their log
+/// time have that of flows.
 pub(super) fn stamp(
     rows: &RecordBatch,
     first_seq: u64,
     arrival_ms: u64,
 ) -> Result<Stamped, SchemaError> {
-    let may_come = |name: &str| {
-        let known = own_fields().iter().chain(flow_fields());
-        let mut known = known.filter(|field| ![SEQ, RECEIVE_TIME].contains(&field.name().as_str()));
-        known.any(|field| field.name() == name)
-    };
     let mut names = rows.schema_ref().fields().iter().map(|field| field.name());
     if let Some(name) = names.find(|name| !may_come(name)) {
         return Err(SchemaError::Unknown(name.clone()));
     }
     let count = u64::try_from(rows.num_rows()).unwrap_or(u64::MAX);
     let end_seq = first_seq.saturating_add(count);
-    let arrival_s = i64::try_from(arrival_ms / 1000).unwrap_or(i64::MAX);
-    let mut given: Vec<(&str, ArrayRef)> = vec![
-        (
-            SEQ,
-            Arc::new(UInt64Array::from_iter_values(first_seq..end_seq)),
-        ),
-        (
-            RECEIVE_TIME,
-            Arc::new(Int64Array::from_value(arrival_s, rows.num_rows())),
-        ),
-    ];
-    if rows.column_by_name(TIME).is_none() {
-        let (seconds, nanoseconds) = log_times(rows, arrival_ms)?;
-        given.push((TIME, Arc::new(Int64Array::from(seconds))));
-        given.push((TIME_NS_PART, Arc::new(UInt32Array::from(nanoseconds))));
-    }
+    let own = own_columns(rows, first_seq..end_seq, arrival_ms)?;
     let (mut fields, mut columns) = (Vec::new(), Vec::new());
     for field in own_fields().iter().chain(flow_fields()) {
-        let given = given.iter().find(|(name, _)| name == field.name());
-        let given = given.map(|(_, column)| column);
-        if let Some(column) = given.or_else(|| rows.column_by_name(field.name())) {
+        let own = own.iter().find(|(name, _)| name == field.name());
+        let own = own.map(|(_, column)| column);
+        if let Some(column) = own.or_else(|| rows.column_by_name(field.name())) {
             columns.push(as_field(column, field)?);
             fields.push(Arc::clone(field));
         }
@@ -172,6 +152,33 @@ pub(super) fn stamp(
         times: times(&batch),
         batch,
     })
+}
+
+/// Whether rows may bring such a column.
+fn may_come(name: &str) -> bool {
+    let mut known = own_fields().iter().chain(flow_fields());
+    ![SEQ, RECEIVE_TIME].contains(&name) && known.any(|field| field.name() == name)
+}
+
+/// Columns that the rows do not bring.
+fn own_columns(
+    rows: &RecordBatch,
+    seqs: Range<u64>,
+    arrival_ms: u64,
+) -> Result<Vec<(&'static str, ArrayRef)>, ArrowError> {
+    let arrival_s = i64::try_from(arrival_ms / 1000).unwrap_or(i64::MAX);
+    let received = Int64Array::from_value(arrival_s, rows.num_rows());
+    let mut columns: Vec<(&str, ArrayRef)> = vec![
+        (SEQ, Arc::new(UInt64Array::from_iter_values(seqs))),
+        (RECEIVE_TIME, Arc::new(received)),
+    ];
+    let brings = |name: &str| rows.column_by_name(name).is_some();
+    if !(brings(TIME) && brings(TIME_NS_PART)) {
+        let (seconds, nanoseconds) = log_times(rows, arrival_ms)?;
+        columns.push((TIME, Arc::new(Int64Array::from(seconds))));
+        columns.push((TIME_NS_PART, Arc::new(UInt32Array::from(nanoseconds))));
+    }
+    Ok(columns)
 }
 
 /// The column as the schema has it.

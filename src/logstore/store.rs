@@ -151,7 +151,8 @@ impl LogStore {
     /// Writes a part itself when the tails have become too large meanwhile.
     ///
     /// # Errors
-    /// None of the rows has been taken, and all are counted as refused.
+    /// None of the rows has been taken, and all are counted as refused. They
+    /// are to be brought again before later ones, or are passed over then.
     pub fn append_rows(
         &self,
         project: &str,

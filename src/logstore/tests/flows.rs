@@ -214,6 +214,27 @@ fn rows_that_fit_no_logstore_are_refused_and_counted() {
 }
 
 #[test]
+fn half_a_log_time_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = LogStore::open(Settings::new(dir.path())).unwrap();
+    let seconds: ArrayRef = Arc::new(arrow_array::Int64Array::from(vec![5]));
+    let rows = RecordBatch::try_from_iter([("__time__", seconds)]).unwrap();
+    store
+        .append_rows("sag", "flows", &rows, 1, HOUR + 250)
+        .unwrap();
+    store.flush().unwrap();
+    let times = rows_of(&store, "SELECT __time__, __time_ns_part__ FROM flows");
+    assert_eq!(times, [[json!(HOUR / 1000), json!(250_000_000)]]);
+    let numbers: ArrayRef = Arc::new(UInt64Array::from(vec![5]));
+    let rows = RecordBatch::try_from_iter([("seq", numbers)]).unwrap();
+    let refused = store.append_rows("sag", "flows", &rows, 2, HOUR);
+    assert!(
+        matches!(refused, Err(AppendError::Schema(_))),
+        "{refused:?}"
+    );
+}
+
+#[test]
 fn a_full_memory_refuses_rows_only_when_the_disk_takes_none() {
     let dir = tempfile::tempdir().unwrap();
     let faults = Arc::new(Faults::after(usize::MAX));

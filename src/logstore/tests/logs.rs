@@ -492,7 +492,6 @@ fn rows_of_flows_alone_are_still_left_out_by_statistics() {
     let logs = group(vec![log(&[("bytes", b"x")])]);
     store.append_logs("sag", "app", &logs, 21, HOUR).unwrap();
     assert_eq!(searched(&store, "bytes: 100", &index()).rows.len(), 1);
-    drop(dir);
 }
 
 fn name() -> impl Strategy<Value = String> {

@@ -35,7 +35,7 @@ pub(super) enum Contents {
 }
 
 impl Contents {
-    /// Where the value of a field may be: in a row, all but one are null.
+    /// Where the value of a field may be; the first that is not null is it.
     pub(super) fn places(self, field: &str) -> Vec<Expr> {
         if let Some(tag) = field.strip_prefix(TAG) {
             let own = (tag == RECEIVE_TIME).then(|| column(RECEIVE_TIME));
