@@ -7,7 +7,7 @@ use std::time::Instant;
 use std::time::SystemTime;
 
 /// The clocks a sender looks at.
-pub(super) trait Clock: Send + Sync {
+pub(in crate::sink::sls) trait Clock: Send + Sync {
     /// What has passed since some start; never goes back.
     fn now(&self) -> Duration;
 

@@ -33,6 +33,8 @@ mod settings;
 mod shared;
 mod stats;
 
+#[cfg(test)]
+pub(super) use clock::Clock;
 pub use destination::Destination;
 pub use destination::DestinationNameError;
 pub use directory::Directory;

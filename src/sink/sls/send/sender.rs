@@ -61,7 +61,7 @@ impl Sender {
     }
 
     /// The same with other clocks.
-    pub(super) fn start_by(
+    pub(in crate::sink::sls) fn start_by(
         clock: Arc<dyn Clock>,
         runtime: &Handle,
         journal: Arc<Journal>,

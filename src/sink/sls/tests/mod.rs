@@ -3,6 +3,7 @@
 mod bodies;
 mod faults;
 mod secrets;
+mod sender;
 pub(super) mod server;
 mod tls;
 
