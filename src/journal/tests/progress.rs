@@ -75,6 +75,32 @@ fn too_many_rows_under_way_stop_a_destination_until_it_acknowledges() {
 }
 
 #[test]
+fn the_oldest_rows_are_given_out_however_scattered_the_others_are() {
+    let settings = Settings {
+        ranges_max: 8,
+        ..settings()
+    };
+    let (journal, _) = Journal::open(settings, FaultyFs::default()).unwrap();
+    let a = journal.destination("a").unwrap();
+    for _ in 0..20 {
+        append(&journal, a, 1, "x");
+    }
+    journal.commit().unwrap();
+    for after in [3, 5, 7, 9] {
+        journal.next(a, after).unwrap().unwrap();
+        journal.ack(a, after + 1..after + 2);
+    }
+    assert!(matches!(journal.next(a, 11), Err(ReadError::Scattered)));
+    assert_eq!(journal.visible_to(), 21);
+    for row in [1, 2, 3, 5, 7, 9] {
+        let oldest = journal.next(a, 0).unwrap().unwrap();
+        assert_eq!((oldest.rows(), oldest.at_ms), (row..row + 1, 1_000));
+        journal.ack(a, oldest.rows());
+    }
+    assert_eq!(journal.next(a, 11).unwrap().unwrap().rows(), 12..13);
+}
+
+#[test]
 fn an_idle_destination_reads_past_the_frames_of_others() {
     let fs = FaultyFs::default();
     let (journal, _) = open(&fs);

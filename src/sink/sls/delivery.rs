@@ -277,6 +277,17 @@ mod tests {
     const SLOW: Duration = Duration::from_secs(15);
 
     #[test]
+    fn failures_of_before_make_waits_longer() {
+        let mut delivery = delivery(4).after_failures(9);
+        let luck = u64::MAX;
+        let Some(Action::Send { at, .. }) = delivery.ended(Outcome::Unknown, NOW, luck) else {
+            panic!("not sent again");
+        };
+        assert!(at > NOW + Duration::from_millis(500), "{at:?}");
+        assert_eq!(delivery.failures(), 10);
+    }
+
+    #[test]
     fn each_verdict_has_its_action() {
         let project = Scope::Project;
         for (verdict, expected) in [

@@ -9,8 +9,11 @@
 //! 3. [`Delivery`] says what happens next to the rows of a batch; what the
 //!    service never takes ends in the [`DeadLetters`] file.
 //!
-//! Only `client`, `credentials` and `dead_letter` wait, ask or write: time and
-//! random numbers are arguments of all others.
+//! [`Sender`] drives them all: from the rows of the journal to their
+//! acknowledgement.
+//!
+//! Only `client`, `credentials`, `dead_letter` and `send` wait, ask or write:
+//! time and random numbers are arguments of all others.
 
 pub mod credentials;
 pub mod proto;

@@ -239,6 +239,31 @@ mod tests {
     }
 
     #[test]
+    fn a_permit_that_is_taken_back_says_nothing() {
+        let mut limiters = grown();
+        let permit = limiters.start("p", "a", NOW).unwrap();
+        limiters.cancel(permit, NOW);
+        assert_eq!(limits(&limiters), [11, 8, 8]);
+        assert_eq!(limiters.project("p").unwrap().in_flight(), 0);
+    }
+
+    #[test]
+    fn a_logstore_has_the_room_and_the_pause_of_its_project_too() {
+        let mut limiters = grown();
+        assert_eq!(limiters.room("p", "a"), 8);
+        assert_eq!(limiters.room("q", "a"), 1);
+        assert_eq!(limiters.paused_until("p", "a"), Duration::ZERO);
+        for _ in 0..5 {
+            send(&mut limiters, "p", "b", Some(PROJECT));
+            if limiters.paused_until("p", "a") > NOW {
+                break;
+            }
+        }
+        assert_eq!(limiters.room("p", "a"), 1);
+        assert!(limiters.paused_until("p", "a") > NOW);
+    }
+
+    #[test]
     fn the_tables_are_bounded() {
         let mut limiters = Limiters::new(4, Backoff::default(), 3);
         let mut permits = Vec::new();

@@ -168,8 +168,7 @@ impl Collector {
 
     fn parcel(&self, batch: Batch, fields: Arc<FieldChoice>) -> Parcel {
         let mut charge = self.budget.charge();
-        // The log group and, not smaller in the worst case, what is sent of it.
-        charge.set(batch.body().len().saturating_mul(2));
+        charge.set(weight(batch.body().len()));
         Parcel {
             lane: self.lane,
             batch,
@@ -180,7 +179,7 @@ impl Collector {
 
     fn weigh(&mut self) {
         let open = self.lines.values().map(|line| line.batcher.raw_bytes());
-        self.charge.set(open.sum());
+        self.charge.set(weight(open.sum()));
     }
 }
 
@@ -226,6 +225,12 @@ fn runs(batch: &RecordBatch, range: Range<usize>) -> Vec<(&str, Range<usize>)> {
         }
     }
     runs
+}
+
+/// Octets that a log group takes until it is sent: itself, and what is sent of
+/// it, which is not smaller in the worst case.
+fn weight(raw_bytes: usize) -> usize {
+    raw_bytes.saturating_mul(2)
 }
 
 fn count(number: usize) -> u64 {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use super::Trouble;
 use super::Way;
 use super::budget::Charge;
 use super::collect::Parcel;
+use super::course::Course;
 use super::course::Lane;
 use super::shared::Shared;
 use super::shared::random;
@@ -41,9 +43,10 @@ use crate::sink::sls::Why;
 pub(super) struct Courier {
     shared: Arc<Shared>,
     desk: Arc<Desk>,
+    course: Arc<Mutex<Course>>,
     delivery: Delivery,
     /// The rows of the delivery's pieces; the last is next.
-    pieces: Vec<Batch>,
+    pieces: Vec<Arc<Batch>>,
     /// The next piece as it is sent.
     packed: Option<Body>,
     ended: Ended,
@@ -54,9 +57,7 @@ pub(super) struct Courier {
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) lane: Lane,
-    /// Rows that are settled.
-    pub(super) settled: Vec<Range<u64>>,
-    /// Rows that are not.
+    /// Rows that are not settled.
     pub(super) left: Vec<Range<u64>>,
     /// Whether the service took some.
     pub(super) was_heard: bool,
@@ -77,6 +78,24 @@ pub(super) struct Setback {
     pub(super) missing: Option<Hold>,
 }
 
+impl Setback {
+    /// The same, after another that has not been overcome.
+    ///
+    /// A pause of the limiter is the consequence of what was before.
+    pub(super) fn after(self, before: &Self) -> Self {
+        let is_consequence = self.trouble.label == PAUSED;
+        Self {
+            trouble: match is_consequence {
+                true => before.trouble.clone(),
+                false => self.trouble,
+            },
+            failures: self.failures.max(before.failures),
+            until: self.until,
+            missing: self.missing,
+        }
+    }
+}
+
 /// How a request ended.
 struct Attempt {
     outcome: Outcome,
@@ -89,7 +108,13 @@ struct Attempt {
 
 impl Courier {
     /// Takes a parcel of a destination that failed so often before.
-    pub(super) fn new(shared: Arc<Shared>, desk: Arc<Desk>, parcel: Parcel, failures: u32) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        desk: Arc<Desk>,
+        course: Arc<Mutex<Course>>,
+        parcel: Parcel,
+        failures: u32,
+    ) -> Self {
         let Parcel {
             lane,
             batch,
@@ -101,12 +126,12 @@ impl Courier {
         Self {
             shared,
             desk,
+            course,
             delivery: delivery.after_failures(failures),
-            pieces: vec![batch],
+            pieces: vec![Arc::new(batch)],
             packed: None,
             ended: Ended {
                 lane,
-                settled: Vec::new(),
                 left: Vec::new(),
                 was_heard: false,
                 setback: None,
@@ -144,15 +169,14 @@ impl Courier {
         if let Some(body) = &self.packed {
             return Ok(body.clone());
         }
-        let mut raw = Vec::new();
-        if let Some(batch) = self.pieces.last_mut() {
-            if piece.clamp {
-                let now_s = way.skew.corrected(self.shared.unix_s());
-                batch.clamp(TimeWindow::around(now_s));
-            }
-            raw = batch.body().to_vec();
+        let Some(batch) = self.pieces.last_mut() else {
+            return Ok(Body::default());
+        };
+        if piece.clamp {
+            let now_s = way.skew.corrected(self.shared.unix_s());
+            Arc::make_mut(batch).clamp(TimeWindow::around(now_s));
         }
-        let packed = self.shared.packed(raw).await;
+        let packed = self.shared.packed(Arc::clone(batch)).await;
         let body = packed.map_err(|trouble| self.slowly(trouble))?;
         self.packed = Some(body.clone());
         Ok(body)
@@ -212,7 +236,8 @@ impl Courier {
                 limiters.paused_until(project, logstore)
             };
             if paused_until > now.saturating_add(KEEP_MAX) || self.shared.is_stopping() {
-                let trouble = Trouble::new("throttled", "paused".to_owned(), SLOW_DOWN);
+                let what = "requests of the project failed at the least rate".to_owned();
+                let trouble = Trouble::new(PAUSED, what, "see what its other logstores say");
                 return Err(self.setback(trouble, paused_until.max(now)));
             }
             // A pause ends by itself; otherwise someone gives a permit back.
@@ -259,11 +284,8 @@ impl Courier {
             return;
         };
         self.packed = None;
-        for rows in batch.seqs() {
-            self.shared.journal.ack(self.desk.id, rows.clone());
-        }
+        self.shared.settle(&self.desk, &self.course, batch.seqs());
         self.desk.stats().acked_rows += u64::try_from(batch.rows()).unwrap_or(0);
-        self.ended.settled.extend_from_slice(batch.seqs());
         self.ended.was_heard = true;
     }
 
@@ -285,12 +307,9 @@ impl Courier {
                 ..self.slowly(trouble)
             });
         }
-        for rows in &seqs {
-            self.shared.journal.ack(self.desk.id, rows.clone());
-        }
+        self.shared.settle(&self.desk, &self.course, &seqs);
         self.pieces.pop();
         self.packed = None;
-        self.ended.settled.extend(seqs);
         Ok(())
     }
 
@@ -327,8 +346,8 @@ impl Courier {
         if why == Why::Halved {
             self.packed = None;
             let whole = self.pieces.pop();
-            if let Some((first, others)) = whole.as_ref().and_then(Batch::halves) {
-                self.pieces.extend([others, first]);
+            if let Some((first, others)) = whole.and_then(|whole| whole.halves()) {
+                self.pieces.extend([others, first].map(Arc::new));
             }
         }
         if why == Why::Clamped {
@@ -471,4 +490,5 @@ impl Drop for Leave {
 
 /// How long a batch is kept in memory for something to pass.
 pub(super) const KEEP_MAX: Duration = Duration::from_secs(2);
+const PAUSED: &str = "paused";
 const SLOW_DOWN: &str = "raise the quota or add shards";

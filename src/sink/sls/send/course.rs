@@ -9,9 +9,13 @@ use super::Order;
 /// The way of one destination through its rows.
 ///
 /// Rows from `fresh_from` on are fresh and read as they come; what was left
-/// behind lies below and is read beside them, oldest first. What was read and is
-/// not settled is *taken*, and not read again. After a restart everything is
-/// read again that the journal does not know as settled.
+/// behind lies below and is read beside them, oldest first. What was read and
+/// is not acknowledged is *taken*, and not read again. After a restart
+/// everything is read again that the journal does not know as settled.
+///
+/// Requests take the rows of a frame apart by flow log. The journal remembers a
+/// bounded number of ranges, so that a frame is acknowledged in few pieces: the
+/// first ones at once, further ones together with its last.
 #[derive(Debug)]
 pub(super) struct Course {
     order: Order,
@@ -26,8 +30,22 @@ pub(super) struct Course {
     owes: bool,
     /// How often fresh rows were left behind since nothing was owed.
     jumps: u32,
-    /// Start and end of ranges that were read and are not settled.
+    /// Start and end of ranges that were read and are not acknowledged.
     taken: BTreeMap<u64, u64>,
+    /// Runs of a frame, by first row, until all their rows are settled.
+    runs: BTreeMap<u64, Run>,
+}
+
+/// Rows that the journal gave together.
+#[derive(Debug)]
+struct Run {
+    end: u64,
+    /// Rows that are not settled.
+    left: u64,
+    /// Pieces that were acknowledged.
+    pieces: u32,
+    /// Settled and not acknowledged yet.
+    held: Vec<Range<u64>>,
 }
 
 /// Which of a destination's two ways a row goes.
@@ -51,6 +69,7 @@ impl Course {
             owes: false,
             jumps: 0,
             taken: BTreeMap::new(),
+            runs: BTreeMap::new(),
         }
     }
 
@@ -116,8 +135,18 @@ impl Course {
             parts.push(from..to);
             from = to;
         }
-        self.taken
-            .extend(parts.iter().map(|part| (part.start, part.end)));
+        for part in &parts {
+            self.taken.insert(part.start, part.end);
+            if self.run_of(part.start).is_none() {
+                let run = Run {
+                    end: part.end,
+                    left: part.end - part.start,
+                    pieces: 0,
+                    held: Vec::new(),
+                };
+                self.runs.insert(part.start, run);
+            }
+        }
         let read_to = end.saturating_sub(1);
         match lane {
             Lane::Fresh => self.fresh_after = self.fresh_after.max(read_to),
@@ -137,11 +166,39 @@ impl Course {
         self.owes
     }
 
-    /// Forgets rows that are settled.
-    pub(super) fn settle(&mut self, rows: &[Range<u64>]) {
+    /// Notes rows as settled; gives what is to be acknowledged now.
+    pub(super) fn settle(&mut self, rows: &[Range<u64>]) -> Vec<Range<u64>> {
+        let mut acknowledged = Vec::new();
         for range in rows {
+            let mut from = range.start;
+            while from < range.end {
+                let Some((start, run)) = self.run_of(from) else {
+                    // Of no run that is known: nothing to wait for.
+                    acknowledged.push(from..range.end);
+                    break;
+                };
+                let piece = from..range.end.min(run.end);
+                from = piece.end;
+                acknowledged.extend(run.settle(piece));
+                if run.left == 0 {
+                    self.runs.remove(&start);
+                }
+            }
+        }
+        for range in &acknowledged {
             self.untake(range);
         }
+        acknowledged
+    }
+
+    /// Forgets all runs; gives what is settled and was not acknowledged.
+    ///
+    /// For when nothing is under way and nothing is to be read: what a run still
+    /// lacks then, the journal has dropped.
+    pub(super) fn release(&mut self) -> Vec<Range<u64>> {
+        let runs = std::mem::take(&mut self.runs).into_values();
+        self.taken.clear();
+        runs.flat_map(|run| run.held).collect()
     }
 
     /// Rows that were read and not sent are to be read again.
@@ -157,6 +214,12 @@ impl Course {
                 self.fresh_after = self.fresh_after.min(before);
             }
         }
+    }
+
+    /// The run that has a row.
+    fn run_of(&mut self, seq: u64) -> Option<(u64, &mut Run)> {
+        let (start, run) = self.runs.range_mut(..=seq).next_back()?;
+        Some((*start, run)).filter(|(_, run)| run.end > seq)
     }
 
     /// Where the taken range that holds a row ends.
@@ -184,6 +247,32 @@ impl Course {
         }
     }
 }
+
+impl Run {
+    /// Notes a piece as settled; gives what is to be acknowledged now.
+    fn settle(&mut self, piece: Range<u64>) -> Vec<Range<u64>> {
+        self.left = self.left.saturating_sub(piece.end - piece.start);
+        if self.left > 0 && self.pieces < PIECES_MAX {
+            self.pieces += 1;
+            return vec![piece];
+        }
+        self.held.push(piece);
+        if self.left > 0 {
+            return Vec::new();
+        }
+        let mut held = std::mem::take(&mut self.held);
+        held.sort_unstable_by_key(|range| range.start);
+        held.dedup_by(|next, before| {
+            let touches = before.end == next.start;
+            before.end = if touches { next.end } else { before.end };
+            touches
+        });
+        held
+    }
+}
+
+/// Pieces in which a run is acknowledged before its last row is settled.
+const PIECES_MAX: u32 = 4;
 
 #[cfg(test)]
 mod tests {
@@ -254,6 +343,36 @@ mod tests {
         assert_eq!(course.take(Lane::Fresh, &(15..21)), [15..17]);
     }
 
+    /// Rows of two flow logs by turns, delivered in two requests.
+    #[test]
+    fn a_run_in_many_pieces_is_acknowledged_in_few() {
+        let mut course = course(Order::NewestFirst);
+        course.take(Lane::Fresh, &(1..21));
+        let odd: Vec<_> = (1..21).step_by(2).map(|seq| seq..seq + 1).collect();
+        let even: Vec<_> = (2..21).step_by(2).map(|seq| seq..seq + 1).collect();
+        assert_eq!(course.settle(&odd), [1..2, 3..4, 5..6, 7..8]);
+        // The last row brings all that was held.
+        let last = [2..3, 4..5, 6..7, 8..21];
+        assert_eq!(course.settle(&even), last);
+        assert_eq!((course.taken.len(), course.runs.len()), (0, 0));
+    }
+
+    #[test]
+    fn what_is_settled_and_held_is_neither_read_again_nor_forgotten() {
+        let mut course = course(Order::NewestFirst);
+        course.take(Lane::Fresh, &(1..21));
+        let odd: Vec<_> = (1..21).step_by(2).map(|seq| seq..seq + 1).collect();
+        course.settle(&odd);
+        course.give_back(&[10..11, 12..13]);
+        assert_eq!(course.after(Lane::Fresh), 9);
+        let again = course.take(Lane::Fresh, &(10..21));
+        assert_eq!(again, [10..11, 12..13]);
+        assert_eq!(course.after(Lane::Fresh), 20);
+        let held = [9..10, 11..12, 13..14, 15..16, 17..18, 19..20];
+        assert_eq!(course.release(), held);
+        assert_eq!(course.taken_at(9), None);
+    }
+
     #[derive(Clone, Debug)]
     enum Event {
         Read(bool, u64),
@@ -307,8 +426,8 @@ mod tests {
                     }
                     Event::Settle(which) if !held.is_empty() => {
                         let rows = held.swap_remove(which % held.len());
-                        course.settle(std::slice::from_ref(&rows));
-                        settled.extend(rows);
+                        let acknowledged = course.settle(std::slice::from_ref(&rows));
+                        settled.extend(acknowledged.into_iter().flatten());
                     }
                     Event::GiveBack(which) if !held.is_empty() => {
                         let rows = held.swap_remove(which % held.len());

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,6 +27,7 @@ use super::read::Done;
 use super::read::Job;
 use super::shared::Shared;
 use super::shared::Signal;
+use super::shared::lock;
 use super::shared::random;
 use super::stats::Desk;
 use crate::journal::Frame;
@@ -44,7 +47,7 @@ pub(super) struct Outlet {
     desk: Arc<Desk>,
     signal: watch::Receiver<Signal>,
     known: Signal,
-    course: Course,
+    course: Arc<Mutex<Course>>,
     fresh: Track,
     backlog: Track,
     drain: Drain,
@@ -90,7 +93,10 @@ impl Outlet {
         Self {
             known,
             signal,
-            course: Course::new(settings.order, settings.fresh_within),
+            course: Arc::new(Mutex::new(Course::new(
+                settings.order,
+                settings.fresh_within,
+            ))),
             fresh: track(Lane::Fresh),
             backlog: track(Lane::Backlog),
             drain: Drain::new(settings.drain_octets_per_s, now),
@@ -189,7 +195,8 @@ impl Outlet {
             let failures = self.rest.as_ref().map_or(0, |rest| rest.setback.failures);
             let (shared, desk) = (Arc::clone(&self.shared), Arc::clone(&self.desk));
             self.draining += usize::from(parcel.lane == Lane::Backlog);
-            let courier = Courier::new(shared, desk, parcel, failures);
+            let course = Arc::clone(&self.course);
+            let courier = Courier::new(shared, desk, course, parcel, failures);
             self.couriers.spawn(courier.run());
         }
         if self.known.is_stopping && slots == 0 {
@@ -230,7 +237,7 @@ impl Outlet {
         if is_open(&self.fresh) {
             return Some(Lane::Fresh);
         }
-        let is_owed = self.course.owes() && self.backlog.blocked_until <= now;
+        let is_owed = self.course().owes() && self.backlog.blocked_until <= now;
         let may_read = is_owed && self.backlog.ready.is_empty() && self.may_drain(slots);
         may_read.then_some(Lane::Backlog)
     }
@@ -246,8 +253,12 @@ impl Outlet {
         };
         let shared = Arc::clone(&self.shared);
         let _reader = shared.readers.acquire().await.map_err(Trouble::internal)?;
+        // Those who read before may have taken it.
+        if !shared.budget.has_room() {
+            return Ok(());
+        }
         let (journal, id) = (Arc::clone(&shared.journal), self.desk.id);
-        let after = self.course.after(lane);
+        let after = self.course().after(lane);
         let read = task::spawn_blocking(move || journal.next(id, after)).await;
         match read.map_err(Trouble::internal)? {
             Ok(Some(frame)) => self.take(lane, frame, window).await?,
@@ -263,20 +274,16 @@ impl Outlet {
     /// Collects the rows of a frame, unless they are to wait.
     async fn take(&mut self, lane: Lane, frame: Frame, window: TimeWindow) -> Result<(), Trouble> {
         let rows = frame.rows();
-        match lane {
-            Lane::Fresh
-                if self
-                    .course
-                    .is_late(frame.at_ms, self.shared.clock.unix_ms()) =>
-            {
-                let newest = self.shared.journal.visible_to();
-                self.course.leave_behind(newest.max(rows.end));
-                return Ok(());
-            }
-            Lane::Backlog if !self.course.note_backlog(Some(&rows)) => return Ok(()),
-            Lane::Fresh | Lane::Backlog => {}
+        if lane == Lane::Backlog && !self.course().note_backlog(Some(&rows)) {
+            return Ok(());
         }
-        let parts = self.course.take(lane, &rows);
+        let now_ms = self.shared.clock.unix_ms();
+        if lane == Lane::Fresh && self.course().is_late(frame.at_ms, now_ms) {
+            let newest = self.shared.journal.visible_to();
+            self.course().leave_behind(newest.max(rows.end));
+            return Ok(());
+        }
+        let parts = self.course().take(lane, &rows);
         if parts.is_empty() {
             return Ok(());
         }
@@ -311,7 +318,15 @@ impl Outlet {
         track.has_more = false;
         track.collector.forget_idle();
         if lane == Lane::Backlog {
-            self.course.note_backlog(None);
+            self.course().note_backlog(None);
+        }
+        let tracks = [&self.fresh, &self.backlog];
+        let is_idle = tracks.iter().all(|track| track.is_empty());
+        if is_idle && self.couriers.is_empty() && !self.course().owes() {
+            let held = self.course().release();
+            for rows in held {
+                self.shared.journal.ack(self.desk.id, rows);
+            }
         }
     }
 
@@ -319,9 +334,9 @@ impl Outlet {
     fn note_scattered(&mut self, lane: Lane) {
         let now = self.shared.clock.now();
         self.track(lane).blocked_until = now + SCATTERED;
-        if lane == Lane::Fresh && !self.course.owes() {
+        if lane == Lane::Fresh && !self.course().owes() {
             let newest = self.shared.journal.visible_to();
-            self.course.leave_behind(newest);
+            self.course().leave_behind(newest);
         }
     }
 
@@ -345,14 +360,9 @@ impl Outlet {
         };
         let rows = [rows];
         match self.shared.bury(&self.desk, letter).await {
-            Ok(()) => {
-                for rows in rows.clone() {
-                    self.shared.journal.ack(self.desk.id, rows);
-                }
-                self.course.settle(&rows);
-            }
+            Ok(()) => self.shared.settle(&self.desk, &self.course, &rows),
             Err(trouble) => {
-                self.course.give_back(&rows);
+                self.course().give_back(&rows);
                 self.rest_slowly(trouble);
             }
         }
@@ -392,8 +402,7 @@ impl Outlet {
     async fn ended(&mut self, ended: Result<Ended, JoinError>) -> Result<(), Trouble> {
         let ended = ended.map_err(Trouble::internal)?;
         self.draining -= usize::from(ended.lane == Lane::Backlog);
-        self.course.settle(&ended.settled);
-        self.course.give_back(&ended.left);
+        self.course().give_back(&ended.left);
         self.fresh.has_more |= !ended.left.is_empty();
         self.fresh.blocked_until = Duration::ZERO;
         self.backlog.blocked_until = Duration::ZERO;
@@ -433,12 +442,16 @@ impl Outlet {
     /// Rests, and gives back all rows that are not under way.
     fn rest(&mut self, setback: Setback) {
         let now = self.shared.clock.now();
-        self.complaints.begin(&self.desk, &setback.trouble, now);
-        self.desk.stats().trouble = Some(setback.trouble.clone());
         let before = self.rest.take();
+        let setback = match &before {
+            Some(rest) => setback.after(&rest.setback),
+            None => setback,
+        };
         let has_created = before
             .as_ref()
             .is_some_and(|rest| rest.has_created && rest.setback.missing == setback.missing);
+        self.complaints.begin(&self.desk, &setback.trouble, now);
+        self.desk.stats().trouble = Some(setback.trouble.clone());
         self.rest = Some(Rest {
             since: before.map_or(now, |rest| rest.since),
             setback,
@@ -454,7 +467,7 @@ impl Outlet {
         let parcels: Vec<_> = track.ready.drain(..).chain(open).collect();
         track.has_more |= !parcels.is_empty();
         for parcel in parcels {
-            self.course.give_back(parcel.batch.seqs());
+            self.course().give_back(parcel.batch.seqs());
         }
     }
 
@@ -482,6 +495,10 @@ impl Outlet {
         }
     }
 
+    fn course(&self) -> MutexGuard<'_, Course> {
+        lock(&self.course)
+    }
+
     fn track(&mut self, lane: Lane) -> &mut Track {
         match lane {
             Lane::Fresh => &mut self.fresh,
@@ -496,7 +513,14 @@ impl Outlet {
         };
         let mut stats = self.desk.stats();
         stats.limit = room;
-        stats.is_draining = self.course.owes();
+        stats.is_draining = self.course().owes();
+    }
+}
+
+impl Track {
+    /// Whether nothing is collected.
+    fn is_empty(&self) -> bool {
+        self.ready.is_empty() && self.collector.due_ms().is_none()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What all outlets of a sender have in common.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -20,8 +21,10 @@ use super::Unroutable;
 use super::Way;
 use super::budget::Budget;
 use super::clock::Clock;
+use super::course::Course;
 use super::stats::Desk;
 use crate::journal::Journal;
+use crate::sink::sls::Batch;
 use crate::sink::sls::Body;
 use crate::sink::sls::Client;
 use crate::sink::sls::CompressError;
@@ -92,7 +95,7 @@ impl Shared {
     }
 
     pub(super) fn limiters(&self) -> MutexGuard<'_, Limiters> {
-        self.limiters.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.limiters)
     }
 
     pub(super) fn directory(&self) -> Arc<dyn Directory> {
@@ -118,10 +121,18 @@ impl Shared {
         self.signal.borrow().is_stopping
     }
 
+    /// Notes rows as settled, and acknowledges what is due.
+    pub(super) fn settle(&self, desk: &Desk, course: &Mutex<Course>, rows: &[Range<u64>]) {
+        let due = lock(course).settle(rows);
+        for rows in due {
+            self.journal.ack(desk.id, rows);
+        }
+    }
+
     /// A log group as it is sent; compresses on a thread of its own.
-    pub(super) async fn packed(self: &Arc<Self>, raw: Vec<u8>) -> Result<Body, Trouble> {
+    pub(super) async fn packed(self: &Arc<Self>, batch: Arc<Batch>) -> Result<Body, Trouble> {
         let shared = Arc::clone(self);
-        let packed = task::spawn_blocking(move || shared.pack(&raw)).await;
+        let packed = task::spawn_blocking(move || shared.pack(batch.body())).await;
         packed
             .map_err(Trouble::internal)?
             .map_err(Trouble::internal)
@@ -146,9 +157,7 @@ impl Shared {
     }
 
     fn compressors(&self) -> MutexGuard<'_, Vec<Compressor>> {
-        self.compressors
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.compressors)
     }
 
     /// Puts rows aside and counts them. One that is too large for the file is
@@ -157,7 +166,7 @@ impl Shared {
         let rows = letter.rows;
         let letters = Arc::clone(&self.letters);
         let buried = task::spawn_blocking(move || {
-            let mut letters = letters.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut letters = lock(&letters);
             match letters.append(&letter) {
                 Err(DeadLetterError::TooLarge { .. }) => {
                     letter.body = Bytes::new();
@@ -200,6 +209,11 @@ impl Trouble {
     pub(super) fn internal(error: impl ToString) -> Self {
         Self::new("internal", error.to_string(), "report this as a fault")
     }
+}
+
+/// The lock of what no panic leaves half done.
+pub(super) fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A number that nobody can foresee; no luck is 0.

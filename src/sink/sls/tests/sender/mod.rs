@@ -75,14 +75,13 @@ impl HandClock {
         self.now.send_modify(|now| *now += time);
     }
 
-    /// To what is awaited next, but not further than `most`.
-    fn pass_to_next(&self, most: Duration) {
+    /// To what is awaited next, or on a little if nothing is.
+    fn pass_to_next(&self, little: Duration) {
         let now = self.now();
         let awaited = self.awaited.lock().unwrap();
-        let next = awaited.keys().find(|at| **at > now);
-        let next = next.map_or(now + most, |next| (*next).min(now + most));
+        let next = awaited.keys().find(|at| **at > now).copied();
         drop(awaited);
-        self.now.send_replace(next);
+        self.now.send_replace(next.unwrap_or(now + little));
     }
 }
 
@@ -224,9 +223,15 @@ impl Bench {
         while Arc::strong_count(&self.journal) > 1 {
             tokio::task::yield_now().await;
         }
+        self.reopen(journal::Settings::default().ranges_max);
+    }
+
+    /// Opens the journal anew, which remembers so many ranges.
+    fn reopen(&mut self, ranges_max: usize) {
+        // It can be opened once at a time.
         let other = tempfile::tempdir().unwrap();
         self.journal = Arc::new(open(&other));
-        self.journal = Arc::new(open(&self.folder));
+        self.journal = Arc::new(open_with(&self.folder, ranges_max));
     }
 
     /// Journals rows as one frame, and makes them durable.
@@ -276,13 +281,23 @@ impl Bench {
     fn until<'a>(&'a self, what: impl Fn(&Self) -> bool + 'a) -> impl Future<Output = ()> + 'a {
         let caller = std::panic::Location::caller();
         async move {
-            for _ in 0..10_000 {
+            let mut quiet = 0;
+            let mut before = None;
+            for _ in 0..20_000 {
                 if what(self) {
                     return;
                 }
                 self.happen().await;
-                let outlets = self.sender.iter().flat_map(Sender::stats);
-                if outlets.map(|(.., stats)| stats.in_flight).sum::<u32>() == 0 {
+                let now = self
+                    .sender
+                    .as_ref()
+                    .map(|sender| (sender.stats(), sender.memory()));
+                quiet = if now == before { quiet + 1 } else { 0 };
+                before = now;
+                let outlets = before.iter().flat_map(|(stats, _)| stats);
+                let in_flight: u32 = outlets.map(|(.., stats)| stats.in_flight).sum();
+                if in_flight == 0 && quiet > 3 {
+                    quiet = 0;
                     self.clock.pass_to_next(Duration::from_secs(1));
                 }
             }
@@ -292,9 +307,7 @@ impl Bench {
 
     /// Lets happen what needs no time of our clock.
     async fn happen(&self) {
-        for _ in 0..3 {
-            tokio::time::sleep(Duration::from_micros(300)).await;
-        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 
     async fn until_delivered(&self) {
@@ -313,10 +326,16 @@ impl Bench {
 }
 
 fn open(folder: &tempfile::TempDir) -> Journal {
+    let defaults = journal::Settings::default();
+    open_with(folder, defaults.ranges_max)
+}
+
+fn open_with(folder: &tempfile::TempDir, ranges_max: usize) -> Journal {
     let directory = folder.path().join("journal");
     std::fs::create_dir_all(&directory).unwrap();
     let settings = journal::Settings {
         quota_bytes: 256 << 20,
+        ranges_max,
         ..journal::Settings::default()
     };
     Journal::open(settings, Disk::new(directory)).unwrap().0

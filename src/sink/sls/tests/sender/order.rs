@@ -35,12 +35,10 @@ async fn a_backlog_drains_at_its_rate_while_fresh_rows_pass() {
     for _ in 0..10 {
         bench.append(FLOWS, 10);
         let appended = bench.clock.now();
-        let wanted = 4000 + u64::from(bench.journal.visible_to() > 0);
         let last = bench.journal.visible_to() - 1;
         bench
             .until(|_| server.seen().iter().any(|seen| seqs(seen).contains(&last)))
             .await;
-        assert!(last >= wanted);
         slowest = slowest.max(bench.clock.now() - appended);
         bench.clock.pass(Duration::from_secs(1));
     }
@@ -64,7 +62,7 @@ async fn a_backlog_drains_at_its_rate_while_fresh_rows_pass() {
         .sum();
     let passed = bench.clock.now() - first;
     let allowed = 10_000 * (passed.as_secs() + 2);
-    assert!(octets > 300_000, "{octets}");
+    assert!(octets > 250_000, "{octets}");
     assert!(octets <= allowed, "{octets} in {passed:?}");
     bench.until(|bench| !bench.outlet(ID).is_draining).await;
 }
@@ -114,4 +112,27 @@ async fn memory_stays_within_its_bound() {
     assert!(peak < 100_000 + 2 * 2 * 30_000, "{peak}");
     assert!(peak > 20_000, "{peak}");
     bench.until(|bench| bench.sender().memory().0 == 0).await;
+}
+
+/// The journal remembers few ranges: what is under way has to come together
+/// before more is read.
+#[tokio::test]
+async fn a_journal_that_remembers_little_is_drained_all_the_same() {
+    let server = Server::new([]).await;
+    let mut bench = Bench::new(&server);
+    bench.reopen(8);
+    bench.settings.limits = Limits::new(1 << 20, 7, 100);
+    bench.settings.drain_octets_per_s = 5_000;
+    for _ in 0..50 {
+        bench.append(FLOWS, 10);
+    }
+    bench.clock.pass(Duration::from_mins(1));
+    bench.start();
+    for _ in 0..12 {
+        bench.append(FLOWS, 10);
+        bench.clock.pass(Duration::from_secs(20));
+        bench.happen().await;
+    }
+    bench.until_delivered().await;
+    assert_eq!(all_seqs(&server.seen()), (1..=620).collect::<Vec<_>>());
 }
