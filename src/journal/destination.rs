@@ -102,14 +102,11 @@ impl Destination {
 
     /// Settles rows that were delivered. Gives the shares that are complete
     /// with them.
-    pub(super) fn acknowledge(
-        &mut self,
-        rows: &Range<u64>,
-        ranges_max: usize,
-    ) -> Vec<(u64, Amount)> {
-        if !self.settled.insert(rows.clone(), ranges_max) {
-            return Vec::new();
-        }
+    ///
+    /// Remembered however many ranges there are: an acknowledgement forgotten
+    /// would be rows that are pending for ever. What is given out bounds them.
+    pub(super) fn acknowledge(&mut self, rows: &Range<u64>) -> Vec<(u64, Amount)> {
+        self.settled.insert(rows.clone(), usize::MAX);
         let first = self.handed.range(..=rows.start).next_back();
         let first = first.map_or(rows.start, |(start, _)| *start);
         let touched = self.handed.range(first..rows.end.max(first));
@@ -193,21 +190,21 @@ mod tests {
     #[test]
     fn a_share_counts_when_its_last_row_is_acknowledged() {
         let mut destination = handed_out();
-        assert_eq!(destination.acknowledge(&(2..5), 10), []);
+        assert_eq!(destination.acknowledge(&(2..5)), []);
         assert_eq!(destination.low_water(), 1);
         assert_eq!(destination.amounts.pending, amount(12));
-        assert_eq!(destination.acknowledge(&(1..2), 10), [(1, amount(6))]);
+        assert_eq!(destination.acknowledge(&(1..2)), [(1, amount(6))]);
         assert_eq!(destination.low_water(), 5);
         assert_eq!(destination.amounts.acked, amount(6));
         // Twice is as once.
-        assert_eq!(destination.acknowledge(&(1..5), 10), []);
+        assert_eq!(destination.acknowledge(&(1..5)), []);
         assert_eq!(destination.amounts.pending, amount(6));
     }
 
     #[test]
     fn a_share_dropped_half_way_is_divided() {
         let mut destination = handed_out();
-        destination.acknowledge(&(1..3), 10);
+        destination.acknowledge(&(1..3));
         destination.evict(1..6, amount(6));
         assert_eq!(destination.amounts.acked, amount(3));
         assert_eq!(destination.amounts.evicted, amount(3));

@@ -322,11 +322,10 @@ impl State {
 
     /// Settles rows that were delivered.
     pub(super) fn acknowledge(&mut self, id: DestinationId, rows: &Range<u64>) {
-        let ranges_max = self.settings.ranges_max;
         let Some(destination) = self.of_mut(id) else {
             return;
         };
-        for (start, amount) in destination.acknowledge(rows, ranges_max) {
+        for (start, amount) in destination.acknowledge(rows) {
             if let Some(segment) = self.segment_of(start) {
                 segment.release(id, amount);
             }

@@ -32,6 +32,8 @@ pub(super) struct Course {
     jumps: u32,
     /// Start and end of ranges that were read and are not acknowledged.
     taken: BTreeMap<u64, u64>,
+    /// Acknowledged since the journal was asked last: its answer may have them.
+    meanwhile: Vec<Range<u64>>,
     /// Runs of a frame, by first row, until all their rows are settled.
     runs: BTreeMap<u64, Run>,
 }
@@ -69,12 +71,14 @@ impl Course {
             owes: false,
             jumps: 0,
             taken: BTreeMap::new(),
+            meanwhile: Vec::new(),
             runs: BTreeMap::new(),
         }
     }
 
-    /// The row after which the journal is asked.
-    pub(super) fn after(&self, lane: Lane) -> u64 {
+    /// The row after which the journal is asked; it is asked then.
+    pub(super) fn after(&mut self, lane: Lane) -> u64 {
+        self.meanwhile.clear();
         let mut after = match lane {
             Lane::Fresh => self.fresh_after,
             Lane::Backlog => self.backlog_after,
@@ -130,8 +134,14 @@ impl Course {
                 from = taken_to;
                 continue;
             }
-            let next = self.taken.range(from..).next();
-            let to = next.map_or(end, |(start, _)| (*start).min(end));
+            let known = self.meanwhile.iter();
+            if let Some(known) = known.clone().find(|known| known.contains(&from)) {
+                from = known.end;
+                continue;
+            }
+            let next = self.taken.range(from..).next().map(|(start, _)| *start);
+            let known = known.map(|known| known.start).filter(|start| *start > from);
+            let to = known.chain(next).fold(end, u64::min);
             parts.push(from..to);
             from = to;
         }
@@ -188,6 +198,7 @@ impl Course {
         for range in &acknowledged {
             self.untake(range);
         }
+        self.meanwhile.extend_from_slice(&acknowledged);
         acknowledged
     }
 
@@ -277,6 +288,7 @@ const PIECES_MAX: u32 = 4;
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::slice;
 
     use proptest::prelude::*;
 
@@ -297,9 +309,15 @@ mod tests {
             (100, 0)
         );
         assert!(course.owes());
-        assert_eq!(course.take(Lane::Fresh, &(101..103)), [101..103]);
+        assert_eq!(
+            course.take(Lane::Fresh, &(101..103)),
+            slice::from_ref(&(101..103))
+        );
         assert!(course.note_backlog(Some(&(1..5))));
-        assert_eq!(course.take(Lane::Backlog, &(1..5)), [1..5]);
+        assert_eq!(
+            course.take(Lane::Backlog, &(1..5)),
+            slice::from_ref(&(1..5))
+        );
         assert_eq!(
             (course.after(Lane::Fresh), course.after(Lane::Backlog)),
             (102, 4)
@@ -339,8 +357,14 @@ mod tests {
             (course.after(Lane::Fresh), course.after(Lane::Backlog)),
             (14, 2)
         );
-        assert_eq!(course.take(Lane::Backlog, &(3..11)), [3..5]);
-        assert_eq!(course.take(Lane::Fresh, &(15..21)), [15..17]);
+        assert_eq!(
+            course.take(Lane::Backlog, &(3..11)),
+            slice::from_ref(&(3..5))
+        );
+        assert_eq!(
+            course.take(Lane::Fresh, &(15..21)),
+            slice::from_ref(&(15..17))
+        );
     }
 
     /// Rows of two flow logs by turns, delivered in two requests.
@@ -371,6 +395,18 @@ mod tests {
         let held = [9..10, 11..12, 13..14, 15..16, 17..18, 19..20];
         assert_eq!(course.release(), held);
         assert_eq!(course.taken_at(9), None);
+    }
+
+    #[test]
+    fn rows_acknowledged_while_the_journal_is_asked_are_not_taken_again() {
+        let mut course = course(Order::NewestFirst);
+        course.take(Lane::Fresh, &(1..11));
+        course.give_back(&[1..4, 6..11]);
+        assert_eq!(course.after(Lane::Fresh), 0);
+        let piece = slice::from_ref(&(4..6));
+        assert_eq!(course.settle(piece), piece);
+        let taken = course.take(Lane::Fresh, &(1..11));
+        assert_eq!(taken, [1..4, 6..11]);
     }
 
     #[derive(Clone, Debug)]
@@ -411,7 +447,11 @@ mod tests {
                     Event::Read(is_fresh, rows) => {
                         let lane = if is_fresh { Lane::Fresh } else { Lane::Backlog };
                         let start = next(&settled, course.after(lane));
-                        let frame = start.map(|start| start..(start + rows).min(ROWS + 1));
+                        let end = |start: u64| {
+                            let rows = start..(start + rows).min(ROWS + 1);
+                            rows.clone().find(|row| settled.contains(row)).unwrap_or(rows.end)
+                        };
+                        let frame = start.map(|start| start..end(start));
                         if lane == Lane::Backlog && !course.note_backlog(frame.as_ref()) {
                             continue;
                         }
@@ -426,12 +466,12 @@ mod tests {
                     }
                     Event::Settle(which) if !held.is_empty() => {
                         let rows = held.swap_remove(which % held.len());
-                        let acknowledged = course.settle(std::slice::from_ref(&rows));
+                        let acknowledged = course.settle(slice::from_ref(&rows));
                         settled.extend(acknowledged.into_iter().flatten());
                     }
                     Event::GiveBack(which) if !held.is_empty() => {
                         let rows = held.swap_remove(which % held.len());
-                        course.give_back(std::slice::from_ref(&rows));
+                        course.give_back(slice::from_ref(&rows));
                     }
                     Event::Jump => course.leave_behind(course.fresh_after + 7),
                     Event::Settle(_) | Event::GiveBack(_) => {}
