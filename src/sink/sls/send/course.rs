@@ -147,15 +147,7 @@ impl Course {
         }
         for part in &parts {
             self.taken.insert(part.start, part.end);
-            if self.run_of(part.start).is_none() {
-                let run = Run {
-                    end: part.end,
-                    left: part.end - part.start,
-                    pieces: 0,
-                    held: Vec::new(),
-                };
-                self.runs.insert(part.start, run);
-            }
+            self.open_runs(part.clone());
         }
         let read_to = end.saturating_sub(1);
         match lane {
@@ -224,6 +216,27 @@ impl Course {
             } else {
                 self.fresh_after = self.fresh_after.min(before);
             }
+        }
+    }
+
+    /// Makes runs of those rows that belong to none.
+    fn open_runs(&mut self, rows: Range<u64>) {
+        let mut from = rows.start;
+        while from < rows.end {
+            if let Some((_, run)) = self.run_of(from) {
+                from = run.end;
+                continue;
+            }
+            let next = self.runs.range(from..).next();
+            let end = next.map_or(rows.end, |(start, _)| (*start).min(rows.end));
+            let run = Run {
+                end,
+                left: end - from,
+                pieces: 0,
+                held: Vec::new(),
+            };
+            self.runs.insert(from, run);
+            from = end;
         }
     }
 
