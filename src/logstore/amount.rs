@@ -16,7 +16,7 @@ use crate::flow::Amount;
 
 /// Sums of the columns `records`, `bytes` and `packets`; a row without
 /// `records` stands for none.
-pub(super) fn amount_of(rows: &RecordBatch) -> Amount {
+pub fn amount_of(rows: &RecordBatch) -> Amount {
     let total = |name: &str| sum(&numbers(rows, name)?);
     Amount {
         records: total("records").unwrap_or(0),
@@ -26,7 +26,7 @@ pub(super) fn amount_of(rows: &RecordBatch) -> Amount {
 }
 
 /// The same for each exporter, as far as the rows name one.
-pub(super) fn amounts_by_exporter(rows: &RecordBatch) -> Vec<(IpAddr, Amount)> {
+pub fn amounts_by_exporter(rows: &RecordBatch) -> Vec<(IpAddr, Amount)> {
     let senders = rows.column_by_name("exporter");
     let Some(senders) = senders.and_then(|column| column.as_dictionary_opt::<Int32Type>()) else {
         return Vec::new();

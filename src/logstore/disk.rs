@@ -68,6 +68,27 @@ impl Disk {
         }
     }
 
+    /// Removes a file so that it stays away after a crash; fine if it is gone
+    /// already.
+    pub(super) fn remove_for_good(&self, path: &Path) -> io::Result<()> {
+        self.remove(path)?;
+        self.sync_parent(path)
+    }
+
+    /// Removes a directory; fine if it is gone already, or not empty.
+    pub(super) fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.step()?;
+        match fs::remove_dir(path) {
+            Err(error)
+                if ![io::ErrorKind::NotFound, io::ErrorKind::DirectoryNotEmpty]
+                    .contains(&error.kind()) =>
+            {
+                Err(error)
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn sync_parent(&self, path: &Path) -> io::Result<()> {
         self.take_space(path)?;
         let parent = match path.parent() {

@@ -13,7 +13,8 @@ pub(super) struct Ledger {
 
 /// Plain counters since the store was opened.
 ///
-/// One reading is consistent: `appended = durable + unflushed`, exactly.
+/// One reading is consistent: `appended = durable + unflushed + discarded`,
+/// exactly.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Stats {
     /// What the rows taken stand for.
@@ -22,6 +23,8 @@ pub struct Stats {
     pub durable: Amount,
     /// Of these, what is in memory only.
     pub unflushed: Amount,
+    /// Of these, what was in memory only when its logstore was deleted.
+    pub discarded: Amount,
     /// Memory of what is in memory only, octets.
     pub tail_bytes: u64,
     /// Not taken because memory was full and the disk took nothing.
@@ -38,6 +41,8 @@ pub struct Stats {
     pub retired_by_age: Amount,
     /// Retired because the disk budget was used up.
     pub retired_by_budget: Amount,
+    /// Went in parts with their deleted logstore.
+    pub deleted: Amount,
     /// Parts retired for either reason.
     pub retired_parts: u64,
     /// Parts set aside because they are damaged or gone.
@@ -87,6 +92,16 @@ impl Ledger {
         stats.durable += amount;
         stats.tail_bytes -= octets(bytes);
         stats.parts_written += 1;
+    }
+
+    /// A logstore was deleted with `stored` rows in parts, and a tail of
+    /// `unflushed` rows that took `bytes`.
+    pub(super) fn deleted(&self, stored: Amount, unflushed: Amount, bytes: usize) {
+        let mut stats = lock(&self.stats);
+        stats.deleted += stored;
+        stats.unflushed = stats.unflushed - unflushed;
+        stats.discarded += unflushed;
+        stats.tail_bytes -= octets(bytes);
     }
 
     /// Memory of all tails, octets.

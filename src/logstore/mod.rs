@@ -5,6 +5,7 @@
 //! DIR/LOCK                              one flowlogd per store
 //! DIR/PROJECT/LOGSTORE/MANIFEST         which parts are live
 //! DIR/PROJECT/LOGSTORE/parts/*.parquet  immutable, one hour of arrival each
+//! DIR/PROJECT/[LOGSTORE/]*.json         what is known beside the rows
 //! ```
 //!
 //! Start at [`LogStore`].
@@ -21,12 +22,13 @@
 //! * Replacing MANIFEST is the only commit point of flush, merge and
 //!   retirement. A file it does not name does not exist; a file a query reads
 //!   goes when the query is done.
-//! * `appended = durable + unflushed` at every reading of [`Stats`].
+//! * `appended = durable + unflushed + discarded` at every reading of [`Stats`].
 //! * Nothing found on disk stops the start, except a format newer than ours.
 
 mod amount;
 mod aside;
 mod budget;
+mod catalog;
 mod compact;
 mod crc;
 mod directory_lock;
@@ -43,6 +45,7 @@ mod name;
 mod own;
 mod part;
 pub mod query;
+mod reading;
 mod recover;
 mod retain;
 mod schema;
@@ -54,8 +57,15 @@ mod tail;
 mod tests;
 mod upkeep;
 
+pub use amount::amount_of;
+pub use amount::amounts_by_exporter;
 pub use budget::default_budget;
 pub use budget::room;
+pub use catalog::CatalogError;
+pub use catalog::Document;
+pub use catalog::LogstoreInfo;
+pub use catalog::LogstoreOptions;
+pub use catalog::ProjectInfo;
 pub use error::AppendError;
 pub use error::OpenError;
 pub use error::StoreError;
@@ -72,6 +82,8 @@ pub use query::Query;
 pub use query::QueryError;
 pub use query::QueryErrorKind;
 pub use query::search;
+pub use reading::Row;
+pub use reading::Rows;
 pub use schema::SCHEMA_VERSION;
 pub use schema::SchemaError;
 pub use settings::Settings;

@@ -16,13 +16,24 @@ pub(super) struct Candidate {
     pub(super) first_seq: u64,
     /// Octets of the file.
     pub(super) bytes: u64,
+    /// How long its rows are kept.
+    pub(super) retention_ms: u64,
 }
 
-/// The oldest hour, if all of it is older than `retention_ms`.
-pub(super) fn too_old(candidates: &[Candidate], now_ms: u64, retention_ms: u64) -> Option<u64> {
-    let oldest = candidates.iter().map(|candidate| candidate.hour).min()?;
-    let end_ms = oldest.saturating_add(1).saturating_mul(HOUR_MS);
-    (end_ms.saturating_add(retention_ms) <= now_ms).then_some(oldest)
+impl Candidate {
+    /// Whether all of its hour is older than its rows are kept.
+    pub(super) fn is_old(&self, now_ms: u64) -> bool {
+        let end_ms = self.hour.saturating_add(1).saturating_mul(HOUR_MS);
+        end_ms.saturating_add(self.retention_ms) <= now_ms
+    }
+}
+
+/// The oldest hour that any candidate is too old in.
+pub(super) fn too_old(candidates: &[Candidate], now_ms: u64) -> Option<u64> {
+    let old = candidates
+        .iter()
+        .filter(|candidate| candidate.is_old(now_ms));
+    old.map(|candidate| candidate.hour).min()
 }
 
 /// Parts, as (owner, first `seq`), without which the others fit into `budget`

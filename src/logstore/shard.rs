@@ -1,16 +1,23 @@
 //! One logstore: its tail, its parts, and the MANIFEST that says which live.
 
+use std::ops::Range;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use arrow_array::RecordBatch;
 
 use super::amount::amount_of;
 use super::aside::Aside;
+use super::catalog;
+use super::catalog::LogstoreFile;
+use super::catalog::Remains;
+use super::catalog::Sheet;
 use super::disk::Disk;
 use super::error::AppendError;
 use super::error::StoreError;
@@ -37,6 +44,12 @@ pub(super) struct Shard {
     state: Mutex<State>,
     /// Held while a run of the tail becomes a part: parts come in `seq` order.
     writing: Mutex<()>,
+    /// Held while parts are merged.
+    merging: Mutex<()>,
+    /// It is to be deleted: whoever merges gives up.
+    is_ending: AtomicBool,
+    /// What is known of it beside its rows.
+    pub(super) sheet: Mutex<Sheet>,
     /// Held while MANIFEST is replaced. Taken before `state`, never after it.
     committing: Mutex<()>,
 }
@@ -53,6 +66,8 @@ struct State {
     /// Above the `seq` of every row that is or was in a part.
     durable_seq: u64,
     next_file: u64,
+    /// It was deleted, and takes no rows.
+    is_over: bool,
 }
 
 /// Rows on their way into a logstore.
@@ -94,42 +109,75 @@ impl Shard {
                 next_seq: found.next_seq,
                 durable_seq: found.next_seq,
                 next_file: found.next_file,
+                is_over: false,
             }),
+            sheet: Mutex::default(),
+            is_ending: AtomicBool::new(false),
             writing: Mutex::default(),
+            merging: Mutex::default(),
             committing: Mutex::default(),
         }
     }
 
-    /// Makes the directories of a new logstore below `store_dir`, MANIFEST included.
+    /// Makes the directories of a new logstore below `store_dir`, MANIFEST
+    /// included; its part files are numbered from `next_file` on.
     pub(super) fn create(
         name: LogstoreName,
         store_dir: &Path,
         disk: Disk,
+        next_file: u64,
+        file: Option<LogstoreFile>,
     ) -> Result<Self, StoreError> {
         let project = store_dir.join(name.project());
         let dir = project.join(name.logstore());
+        catalog::revive_project(&project, &disk)?;
         disk.create_dir(&project)?;
+        catalog::revive_logstore(&dir, &disk)?;
         disk.create_dir(&dir)?;
+        if let Some(file) = &file {
+            file.write(&dir, &disk)?;
+        }
         disk.create_dir(&dir.join(PARTS))?;
-        Manifest::default().replace(&dir, &disk)?;
-        Ok(Self::new(name, dir, disk, Recovered::default()))
+        let manifest = Manifest {
+            next_file,
+            ..Manifest::default()
+        };
+        manifest.replace(&dir, &disk)?;
+        catalog::unmark(&dir, &disk)?;
+        let sheet = Sheet::new(&dir, file);
+        let found = Recovered {
+            next_file,
+            ..Recovered::default()
+        };
+        let shard = Self::new(name, dir, disk, found);
+        *lock(&shard.sheet) = sheet;
+        Ok(shard)
+    }
+
+    /// Where it is.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Takes rows into the tail, but passes those over that it had before; what
-    /// the others stand for.
+    /// the others stand for. None, and nothing done, if the logstore was deleted
+    /// meanwhile.
     pub(super) fn append(
         &self,
         brought: &Brought<'_>,
         ledger: &Ledger,
-    ) -> Result<Amount, AppendError> {
+    ) -> Result<Option<Amount>, AppendError> {
         let mut state = self.state();
+        if state.is_over {
+            return Ok(None);
+        }
         let first_seq = brought.first_seq.unwrap_or(state.next_seq);
         let count = brought.rows.num_rows();
         let had = state.next_seq.saturating_sub(first_seq);
         let had = usize::try_from(had).map_or(count, |had| had.min(count));
         let rows = brought.rows.slice(had, count - had);
         if rows.num_rows() == 0 {
-            return Ok(Amount::default());
+            return Ok(Some(Amount::default()));
         }
         let (amount, logs) = match brought.are_logs {
             true => (
@@ -144,7 +192,37 @@ impl Shard {
         state.next_seq = stamped.seqs.1.saturating_add(1);
         state.tail.push(stamped, brought.arrival_ms, amount, logs);
         ledger.appended(amount, logs, bytes);
-        Ok(amount)
+        Ok(Some(amount))
+    }
+
+    /// Waits for those who write parts, and keeps others from it.
+    pub(super) fn prepare_to_end(&self) -> Ending<'_> {
+        self.is_ending.store(true, Ordering::Relaxed);
+        Ending {
+            shard: self,
+            _writing: lock(&self.writing),
+            _merging: lock(&self.merging),
+        }
+    }
+
+    /// Held by the one who merges, who gives up when the logstore
+    /// [is to be deleted](Shard::is_ending).
+    pub(super) fn merging(&self) -> MutexGuard<'_, ()> {
+        lock(&self.merging)
+    }
+
+    /// Whether it is to be deleted.
+    pub(super) fn is_ending(&self) -> bool {
+        self.is_ending.load(Ordering::Relaxed)
+    }
+
+    /// `seq` of the oldest row, and the one after the newest; the next if there
+    /// are none.
+    pub(super) fn numbers(&self) -> Range<u64> {
+        let state = self.state();
+        let oldest = state.parts.first().map(|part| part.entry.first_seq);
+        let begin = oldest.or_else(|| state.tail.first_seq());
+        begin.unwrap_or(state.next_seq)..state.next_seq
     }
 
     /// Above the `seq` of every row, and of every durable one.
@@ -319,6 +397,45 @@ impl Shard {
 
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
+    }
+}
+
+/// A logstore that is about to be deleted; none of its files changes. If it is
+/// dropped, the logstore goes on.
+pub(super) struct Ending<'a> {
+    shard: &'a Shard,
+    _writing: MutexGuard<'a, ()>,
+    _merging: MutexGuard<'a, ()>,
+}
+
+impl Ending<'_> {
+    pub(super) fn name(&self) -> &LogstoreName {
+        &self.shard.name
+    }
+
+    /// Ends it, now that its deletion is durable: what is left of it, and the
+    /// number above its part files. Files go with their last reader.
+    pub(super) fn end(self, ledger: &Ledger) -> (Remains, u64) {
+        let _turn = lock(&self.shard.committing);
+        let mut state = self.shard.state();
+        state.is_over = true;
+        let tail = std::mem::take(&mut state.tail);
+        let stored = state.parts.iter().map(|part| part.entry.amount());
+        let stored = stored.fold(Amount::default(), |sum, amount| sum + amount);
+        ledger.deleted(stored, tail.amount(), tail.bytes());
+        let mut parts = std::mem::take(&mut state.parts);
+        parts.append(&mut state.orphans);
+        state.aside.clear();
+        let remains = Remains::new(self.shard.dir.clone(), &parts);
+        parts.iter().for_each(|part| part.condemn());
+        (remains, state.next_file)
+    }
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        let is_over = self.shard.state().is_over;
+        self.shard.is_ending.store(is_over, Ordering::Relaxed);
     }
 }
 

@@ -8,10 +8,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::RwLock;
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 
 use super::amount::amount_of;
+use super::catalog;
+use super::catalog::Catalog;
+use super::catalog::Sheet;
 use super::directory_lock::DirectoryLock;
 use super::directory_lock::LOCK;
 use super::disk::Disk;
@@ -34,6 +38,7 @@ use super::query::search::Plan;
 use super::recover;
 use super::schema::ROW_BYTES;
 use super::settings::Settings;
+use super::shard;
 use super::shard::Brought;
 use super::shard::Shard;
 use crate::flow::Amount;
@@ -48,7 +53,8 @@ pub struct LogStore {
     pub(super) shards: RwLock<BTreeMap<LogstoreName, Arc<Shard>>>,
     pub(super) ledger: Ledger,
     pub(super) upkeep: super::upkeep::Upkeep,
-    disk: Disk,
+    pub(super) catalog: Catalog,
+    pub(super) disk: Disk,
     engine: Engine,
     /// None if the store was opened for reading.
     lock: Option<DirectoryLock>,
@@ -80,16 +86,23 @@ impl LogStore {
         let lock = DirectoryLock::take(dir)?;
         let ledger = Ledger::default();
         let mut found = Vec::new();
-        for (name, path) in logstores(dir).map_err(|error| io_error(dir, error))? {
+        let paths = logstores(dir).map_err(|error| io_error(dir, error))?;
+        catalog::look(dir, &paths)?;
+        for (name, path) in paths {
             found.push((name, recover::look(&path)?, path));
         }
+        catalog::sweep(dir, &disk).map_err(|error| io_error(dir, error))?;
+        let projects = catalog::read_projects(dir, Some(&disk))?;
         let mut shards = BTreeMap::new();
         for (name, looked, path) in found {
             let recovered = recover::recover(&path, looked, &disk, &ledger)?;
+            let sheet = Sheet::read(&path, Some(&disk))?;
             let shard = Shard::new(name.clone(), path, disk.clone(), recovered);
+            *shard::lock(&shard.sheet) = sheet;
             shards.insert(name, Arc::new(shard));
         }
-        Self::assemble(settings, shards, ledger, disk, Some(lock))
+        let catalog = Catalog::new(projects);
+        Self::assemble(settings, shards, catalog, ledger, disk, Some(lock))
     }
 
     /// Whether a flowlogd has ever opened a store for writing at `dir`.
@@ -114,12 +127,14 @@ impl LogStore {
         if shards.is_empty() && !Self::is_at(&settings.dir) {
             return Err(OpenError::NotAStore { path: settings.dir });
         }
-        Self::assemble(settings, shards, ledger, Disk::default(), None)
+        let catalog = Catalog::new(catalog::read_projects(&settings.dir, None)?);
+        Self::assemble(settings, shards, catalog, ledger, Disk::default(), None)
     }
 
     fn assemble(
         settings: Settings,
         shards: BTreeMap<LogstoreName, Arc<Shard>>,
+        catalog: Catalog,
         ledger: Ledger,
         disk: Disk,
         lock: Option<DirectoryLock>,
@@ -131,6 +146,7 @@ impl LogStore {
         Ok(Self {
             shards: RwLock::new(shards),
             upkeep: super::upkeep::Upkeep::default(),
+            catalog,
             settings,
             ledger,
             disk,
@@ -206,11 +222,17 @@ impl LogStore {
         logstore: &str,
         brought: &Brought<'_>,
     ) -> Result<Amount, AppendError> {
-        let shard = self.shard(LogstoreName::new(project, logstore)?)?;
+        let name = LogstoreName::new(project, logstore)?;
         let own = brought.rows.num_rows().saturating_mul(ROW_BYTES);
         let bytes = brought.rows.get_array_memory_size().saturating_add(own);
-        self.make_room(octets(bytes), brought.arrival_ms)?;
-        shard.append(brought, &self.ledger)
+        loop {
+            let shard = self.shard(name.clone())?;
+            self.make_room(octets(bytes), brought.arrival_ms)?;
+            if let Some(amount) = shard.append(brought, &self.ledger)? {
+                return Ok(amount);
+            }
+            // It was deleted meanwhile: it is made anew.
+        }
     }
 
     /// For each logstore the first number that is not durable: a journal is to
@@ -269,10 +291,53 @@ impl LogStore {
         limits: Limits,
     ) -> Result<Answer, QueryError> {
         let question = Question::Search(Arc::new(plan), page);
+        let tables = || self.tables_of(project, logstore);
+        self.answer_with(question, limits, tables).await
+    }
+
+    /// How many logs of one logstore SLS's language finds in each of the steps
+    /// that begin at these seconds, ascending; what comes before the first
+    /// counts for it. SQL in the plan has no part in it.
+    ///
+    /// # Errors
+    /// As [`search`](Self::search).
+    pub async fn count(
+        &self,
+        project: &str,
+        logstore: &str,
+        plan: Plan,
+        begins: &[i64],
+        time_max: Duration,
+    ) -> Result<Vec<u64>, QueryError> {
+        let mut counts = vec![0; begins.len()];
+        if counts.is_empty() {
+            return Ok(counts);
+        }
+        let question = Question::Count(Arc::new(plan), begins.into());
+        let limits = Limits {
+            rows_max: begins.len(),
+            time_max,
+        };
+        let tables = || self.tables_of(project, logstore);
+        let answer = self.answer_with(question, limits, tables).await?;
+        for row in answer.rows {
+            let mut numbers = row.iter().map(|value| value.as_u64());
+            let step = numbers
+                .next()
+                .flatten()
+                .and_then(|step| usize::try_from(step).ok());
+            let count = step.and_then(|step| counts.get_mut(step));
+            if let (Some(count), Some(logs)) = (count, numbers.next().flatten()) {
+                *count += logs;
+            }
+        }
+        Ok(counts)
+    }
+
+    fn tables_of(&self, project: &str, logstore: &str) -> Vec<Table> {
         let is_asked =
             |table: &Table| table.name.project() == project && table.name.logstore() == logstore;
-        let tables = || self.tables().into_iter().filter(is_asked).collect();
-        self.answer_with(question, limits, tables).await
+        self.tables().into_iter().filter(is_asked).collect()
     }
 
     /// Answers about the newest `tables`. Beside a running flowlogd, merging may
@@ -343,6 +408,8 @@ impl LogStore {
                     tracing::info!("the log store can be written again");
                 }
             }
+            // What was being written to a deleted logstore is nobody's loss.
+            Err(_) if shard.is_ending() => {}
             Err(error) => {
                 self.ledger.count(|stats| stats.write_errors += 1);
                 if self.upkeep.remember(false, now_ms) {
@@ -365,13 +432,12 @@ impl LogStore {
         if let Some(shard) = shards.get(&name) {
             return Ok(Arc::clone(shard));
         }
-        if shards.len() >= self.settings.logstores_max {
-            return Err(AppendError::TooMany(shards.len()));
-        }
-        let shard = Shard::create(name.clone(), &self.settings.dir, self.disk.clone())?;
-        let shard = Arc::new(shard);
-        shards.insert(name, Arc::clone(&shard));
-        Ok(shard)
+        self.make(&mut shards, name, None)
+    }
+
+    /// Whether it was opened for writing.
+    pub(super) fn is_writer(&self) -> bool {
+        self.lock.is_some()
     }
 
     /// Writes the largest tails when memory is short, and refuses when that
@@ -458,7 +524,9 @@ fn read_shards(
     let mut shards = BTreeMap::new();
     for (name, path) in found {
         let recovered = recover::read_only(&path, ledger)?;
+        let sheet = Sheet::read(&path, None)?;
         let shard = Shard::new(name.clone(), path, Disk::default(), recovered);
+        *shard::lock(&shard.sheet) = sheet;
         shards.insert(name, Arc::new(shard));
     }
     Ok(shards)
@@ -469,12 +537,16 @@ fn read_shards(
 pub(super) fn logstores(dir: &Path) -> io::Result<Vec<(LogstoreName, PathBuf)>> {
     let mut found = Vec::new();
     for (project, path) in directories(dir)? {
+        if catalog::is_deleted(&path) {
+            continue;
+        }
         if let Err(reason) = LogstoreName::check_project(&project) {
             tracing::debug!(path = %path.display(), %reason, "not a project: left alone");
             continue;
         }
         for (logstore, path) in directories(&path)? {
             match LogstoreName::new(&project, &logstore) {
+                Ok(_) if catalog::is_deleted(&path) => {}
                 Ok(name) if recover::is_logstore(&path) => found.push((name, path)),
                 Ok(_) => tracing::debug!(path = %path.display(), "empty: left alone"),
                 Err(reason) => {
@@ -486,7 +558,7 @@ pub(super) fn logstores(dir: &Path) -> io::Result<Vec<(LogstoreName, PathBuf)>> 
     Ok(found)
 }
 
-fn directories(dir: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+pub(super) fn directories(dir: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;

@@ -72,6 +72,17 @@ impl Tail {
         self.runs.front().map(|run| run.since_ms)
     }
 
+    /// `seq` of the oldest row.
+    pub(super) fn first_seq(&self) -> Option<u64> {
+        self.runs.front().map(|run| run.seqs.0)
+    }
+
+    /// What all rows stand for.
+    pub(super) fn amount(&self) -> Amount {
+        let amounts = self.runs.iter().map(|run| run.amount);
+        amounts.fold(Amount::default(), |sum, amount| sum + amount)
+    }
+
     /// Whether any rows are no flows.
     pub(super) fn has_logs(&self) -> bool {
         self.runs.iter().any(|run| run.logs > 0)

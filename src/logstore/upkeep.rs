@@ -14,6 +14,7 @@ use super::retain::Candidate;
 use super::shard::Shard;
 use super::shard::lock;
 use super::store::LogStore;
+use super::tail::HOUR_MS;
 use super::tail::hour_of;
 use crate::flow::Amount;
 
@@ -58,6 +59,7 @@ impl LogStore {
         if !self.upkeep.is_resting(now_ms) {
             self.give_up_damaged(now_ms);
             self.retire(now_ms, &mut last);
+            self.clear_deleted();
         }
         if !self.upkeep.is_resting(now_ms) {
             self.flush_due(now_ms);
@@ -102,6 +104,8 @@ impl LogStore {
         goes_on: &dyn Fn() -> bool,
     ) -> Result<bool, StoreError> {
         let hour = hour_of(now_ms);
+        let _turn = shard.merging();
+        let goes_on = || goes_on() && !shard.is_ending();
         let mut has_written = false;
         loop {
             let parts = shard.parts();
@@ -110,7 +114,7 @@ impl LogStore {
                 return Ok(has_written);
             };
             let chosen = parts.get(range).unwrap_or_default();
-            let Some(merged) = compact::merge(shard, chosen, goes_on)? else {
+            let Some(merged) = compact::merge(shard, chosen, &goes_on)? else {
                 return Ok(has_written);
             };
             if shard.replace(chosen, merged)? {
@@ -144,6 +148,14 @@ impl LogStore {
         u64::try_from(self.settings.retention.as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// How long rows of a logstore are kept: as it is set to, but no longer
+    /// than all are.
+    fn retention_of(&self, shard: &Shard) -> u64 {
+        let days = lock(&shard.sheet).ttl_days();
+        let own = days.map_or(u64::MAX, |days| u64::from(days) * DAY_MS);
+        own.min(self.retention_ms())
+    }
+
     fn retire(&self, now_ms: u64, last: &mut Last) {
         let held: Vec<(Arc<Shard>, Vec<Arc<Part>>)> = self
             .shards()
@@ -153,20 +165,25 @@ impl LogStore {
         let candidates: Vec<Candidate> = held
             .iter()
             .enumerate()
-            .flat_map(|(owner, (_, parts))| parts.iter().map(move |part| candidate(owner, part)))
+            .flat_map(|(owner, (shard, parts))| {
+                let retention_ms = self.retention_of(shard);
+                parts
+                    .iter()
+                    .map(move |part| candidate(owner, part, retention_ms))
+            })
             .collect();
         let old = self.too_old(&candidates, now_ms, last);
-        let rest: Vec<Candidate> = candidates
-            .iter()
-            .filter(|candidate| old != Some(candidate.hour))
-            .copied()
-            .collect();
+        let is_old =
+            |candidate: &Candidate| old == Some(candidate.hour) && candidate.is_old(now_ms);
+        let rest = candidates.iter().filter(|candidate| !is_old(candidate));
+        let rest: Vec<Candidate> = rest.copied().collect();
         let excess = retain::over_budget(&rest, self.settings.disk_budget);
         for (owner, (shard, parts)) in held.iter().enumerate() {
+            let retention_ms = self.retention_of(shard);
             let (aged, kept): (Vec<_>, Vec<_>) = parts
                 .iter()
                 .cloned()
-                .partition(|part| old == Some(part.entry.hour));
+                .partition(|part| is_old(&candidate(owner, part, retention_ms)));
             self.let_go(shard, &aged, true, now_ms);
             let goes = |part: &Arc<Part>| excess.contains(&(owner, part.entry.first_seq));
             let over: Vec<_> = kept.into_iter().filter(goes).collect();
@@ -182,7 +199,7 @@ impl LogStore {
         {
             return None;
         }
-        let hour = retain::too_old(candidates, now_ms, self.retention_ms())?;
+        let hour = retain::too_old(candidates, now_ms)?;
         last.retired_by_age_ms = Some(now_ms);
         Some(hour)
     }
@@ -213,15 +230,17 @@ impl LogStore {
     }
 }
 
-fn candidate(owner: usize, part: &Part) -> Candidate {
+fn candidate(owner: usize, part: &Part, retention_ms: u64) -> Candidate {
     Candidate {
         owner,
         hour: part.entry.hour,
         first_seq: part.entry.first_seq,
         bytes: part.entry.bytes,
+        retention_ms,
     }
 }
 
+const DAY_MS: u64 = 24 * HOUR_MS;
 /// Time between two hours retired by age: a clock that jumped ahead is noticed
 /// before it has emptied the store.
 const AGE_PAUSE_MS: u64 = 60_000;

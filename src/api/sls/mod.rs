@@ -1,7 +1,8 @@
 //! The API of Alibaba Cloud SLS in front of the embedded log store: the
 //! unmodified SDKs and the `aliyunlog` CLI write to it and read from it.
 //!
-//! Start at [`Front`]. It knows the store only through [`Backend`].
+//! Start at [`Front`]. It knows the store only through [`Backend`], which
+//! [`Stored`] is over the embedded log store.
 //!
 //! # Invariants
 //!
@@ -34,6 +35,7 @@ mod put;
 mod request;
 mod route;
 mod shards;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod topics;
@@ -50,3 +52,4 @@ pub use backend::{
 pub use error::Failure;
 pub use front::{Clock, Front, Settings, is_sls, router};
 pub use host::Hosts;
+pub use stored::{Inlet, Stored};

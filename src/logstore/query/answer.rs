@@ -200,7 +200,7 @@ fn timestamps(column: &dyn Array) -> Result<Vec<Value>, ArrowError> {
 }
 
 /// Octets as they are if they are UTF-8, else `0x` and two digits each.
-pub(super) fn octets_as_text(octets: &[u8]) -> String {
+pub(in crate::logstore) fn octets_as_text(octets: &[u8]) -> String {
     match std::str::from_utf8(octets) {
         Ok(text) => text.to_owned(),
         Err(_) => octets.iter().fold("0x".to_owned(), |mut text, octet| {

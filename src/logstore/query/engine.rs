@@ -68,6 +68,9 @@ pub(in crate::logstore) enum Question {
     Sql(String),
     /// SLS's language, about all tables there are as one.
     Search(Arc<Plan>, Page),
+    /// How many logs SLS's language finds in each of the steps that begin at
+    /// these seconds, ascending.
+    Count(Arc<Plan>, Arc<[i64]>),
 }
 
 /// Answers questions without getting in the way of anything else.
@@ -214,6 +217,10 @@ async fn run(
         Question::Search(plan, page) => {
             let all = context.table_provider(FLOWS).await?;
             plan.logical(context, all, has_logs, *page).await?
+        }
+        Question::Count(plan, begins) => {
+            let all = context.table_provider(FLOWS).await?;
+            plan.counted(all, has_logs, Arc::clone(begins))?
         }
     };
     weigh::weigh(&plan)?;

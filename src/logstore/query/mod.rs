@@ -7,6 +7,7 @@
 
 mod answer;
 mod check;
+mod count;
 mod deadline;
 mod dialect;
 mod element;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 pub use answer::Answer;
 pub use answer::Column;
+pub(super) use answer::octets_as_text;
 pub(super) use engine::Engine;
 pub(super) use engine::Question;
 pub(super) use engine::Table;

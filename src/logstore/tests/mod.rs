@@ -15,6 +15,7 @@ use serde_json::json;
 use super::*;
 use crate::flow::Amount;
 
+mod catalog;
 mod crash;
 mod damage;
 mod dialect;

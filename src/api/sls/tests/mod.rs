@@ -5,6 +5,7 @@ mod dispatch;
 mod peer;
 mod reading;
 mod resources;
+mod stored;
 mod writing;
 
 use std::path::PathBuf;

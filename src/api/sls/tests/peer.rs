@@ -8,10 +8,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 
+use super::stored::{open_store, over};
 use super::{key, settings};
 use crate::api::auth::{Keys, Permission};
 use crate::api::sls::memory::Memory;
-use crate::api::sls::{Front, router};
+use crate::api::sls::{Backend, Front, router};
 
 const SDK: &str = "aliyun-log-python-sdk==0.9.52";
 
@@ -20,13 +21,23 @@ const SCRIPT: &str = include_str!("sdk.py");
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_python_sdk_writes_and_reads() {
+    serve_the_sdk(Arc::new(Memory::new())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_python_sdk_writes_to_the_log_store_and_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    serve_the_sdk(Arc::new(over(open_store(dir.path())))).await;
+}
+
+async fn serve_the_sdk(backend: Arc<dyn Backend>) {
     let Some(python) = python() else {
         return;
     };
     let keys = Keys::new([key("id", "secret", "flow-*", Permission::ReadWrite)]);
     let mut settings = settings(keys);
     settings.clock = Arc::new(Timestamp::now);
-    let front = Arc::new(Front::new(Arc::new(Memory::new()), settings));
+    let front = Arc::new(Front::new(backend, settings));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = tokio::spawn(async move { axum::serve(listener, router(front)).await });

@@ -101,11 +101,11 @@ assert client.get_previous_cursor_time(project, logstore, 0, last).get_cursor_ti
 later = client.get_cursor(project, logstore, 0, int(time.time()) + 60).get_cursor()
 assert later == last
 for compress in ("lz4", "zstd", ""):
-    pulled = client.pull_logs(project, logstore, 0, first, count=100, compress=compress or False)
-    assert pulled.get_loggroup_count() == 100
+    pulled = client.pull_logs(project, logstore, 0, first, count=1, compress=compress or False)
+    assert pulled.get_loggroup_count() == 1
     assert pulled.get_flatten_logs_json()[0]["note"] == "你好 a=b&c~d"
 batches = client.pull_log(project, logstore, 0, now - 60, int(time.time()) + 60, batch_size=70)
-assert sum(batch.get_loggroup_count() for batch in batches) == 250
+assert sum(len(batch.get_flatten_logs_json()) for batch in batches) == 250
 tail = client.pull_logs(project, logstore, 0, last, count=10)
 assert tail.get_loggroup_count() == 0 and tail.get_next_cursor() == last
 refused("InvalidCursor", client.pull_logs, project, logstore, 0, "bm9uZQ==")

@@ -29,6 +29,8 @@ pub(super) use times::shown;
 pub(super) struct Sql {
     pub(super) statement: Statement,
     pub(super) padding: Option<Padding>,
+    /// Rows of the answer at most.
+    pub(super) rows_max: u64,
 }
 
 /// Reads `sql`, which begins at octet `at` of the whole text.
@@ -42,7 +44,12 @@ pub(super) fn read(sql: &str, at: usize, index: &IndexConfig) -> Result<Sql, Sea
         return Err(SearchError::new(at, "write SELECT after the bar"));
     };
     let padding = rewrite::rewrite(query, index).map_err(located)?;
-    Ok(Sql { statement, padding })
+    let rows_max = rewrite::rows_max(query);
+    Ok(Sql {
+        statement,
+        padding,
+        rows_max,
+    })
 }
 
 #[expect(

@@ -102,6 +102,15 @@ fn limit(query: &mut SqlQuery) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The limit of a question that has been rewritten.
+pub(super) fn rows_max(query: &SqlQuery) -> u64 {
+    let limit = match &query.limit_clause {
+        Some(LimitClause::LimitOffset { limit, .. }) => limit.as_ref().and_then(whole),
+        Some(LimitClause::OffsetCommaLimit { .. }) | None => None,
+    };
+    limit.unwrap_or(0)
+}
+
 struct Rewriter {
     names: Names,
 }

@@ -35,6 +35,14 @@ pub(super) enum Contents {
 }
 
 impl Contents {
+    /// Of a logstore where `has_logs` if not all of its rows are flows.
+    pub(super) const fn new(has_logs: bool) -> Self {
+        match has_logs {
+            true => Self::Logs,
+            false => Self::Flows,
+        }
+    }
+
     /// Where the value of a field may be; the first that is not null is it.
     pub(super) fn places(self, field: &str) -> Vec<Expr> {
         if let Some(tag) = field.strip_prefix(TAG) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Map;
 use serde_json::Value;
+use serde_json::json;
 use thiserror::Error;
 
 use super::ast::TAG;
@@ -108,6 +109,20 @@ impl IndexConfig {
         Ok(Self { line, keys })
     }
 
+    /// The index as the body of CreateIndex.
+    pub fn to_json(&self) -> Value {
+        let keys = self.keys.iter();
+        let keys: Map<_, _> = keys
+            .map(|(name, field)| (name.clone(), field.to_json()))
+            .collect();
+        let mut index = Map::new();
+        if let Some(line) = &self.line {
+            index.insert("line".to_owned(), words_to_json(line));
+        }
+        index.insert("keys".to_owned(), Value::Object(keys));
+        Value::Object(index)
+    }
+
     /// How a field is searched; topic, source and tags always can be.
     pub(super) fn kind(&self, field: &str) -> Option<FieldKind> {
         if let Some(index) = self.keys.get(field) {
@@ -128,6 +143,21 @@ impl FieldIndex {
         }
     }
 
+    fn to_json(&self) -> Value {
+        let (kind, mut field) = match &self.kind {
+            FieldKind::Text(words) => ("text", words_to_json(words)),
+            FieldKind::Long => ("long", Value::Object(Map::new())),
+            FieldKind::Double => ("double", Value::Object(Map::new())),
+        };
+        if let Some(members) = field.as_object_mut() {
+            let alias = self.alias.clone().unwrap_or_default();
+            members.insert("type".to_owned(), kind.into());
+            members.insert("doc_value".to_owned(), self.is_for_sql.into());
+            members.insert("alias".to_owned(), alias.into());
+        }
+        field
+    }
+
     fn from_json(path: &str, value: &Value) -> Result<Self, IndexError> {
         let kind = match value.get("type").and_then(Value::as_str) {
             Some("text" | "json") => FieldKind::Text(words(path, value)?),
@@ -146,6 +176,15 @@ impl FieldIndex {
             alias: alias.map(str::to_owned),
         })
     }
+}
+
+fn words_to_json(words: &Words) -> Value {
+    let token = words.delimiters.iter().map(char::to_string);
+    json!({
+        "token": token.collect::<Vec<_>>(),
+        "caseSensitive": words.is_case_sensitive,
+        "chn": words.is_chinese,
+    })
 }
 
 fn words(path: &str, value: &Value) -> Result<Words, IndexError> {
@@ -190,6 +229,19 @@ const KEYS_MAX: usize = 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_index_is_written_as_it_is_read() {
+        let mut index = IndexConfig::of_flows();
+        let field = index.keys.get_mut("srcaddr").unwrap();
+        field.alias = Some("src".to_owned());
+        field.is_for_sql = false;
+        for line in [Some(Words::usual()), None] {
+            index.line = line;
+            let text = index.to_json().to_string();
+            assert_eq!(IndexConfig::from_json(text.as_bytes()), Ok(index.clone()));
+        }
+    }
 
     #[test]
     fn an_index_is_read_as_sls_has_it() {

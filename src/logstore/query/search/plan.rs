@@ -8,6 +8,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::catalog::default_table_source::provider_as_source;
 use datafusion::common::DataFusionError;
 use datafusion::datasource::ViewTable;
+use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::LogicalPlanBuilder;
@@ -25,6 +26,7 @@ use super::index::IndexConfig;
 use super::parser;
 use super::parser::SearchLimits;
 use crate::logstore::flows::REST;
+use crate::logstore::query::count::step;
 use crate::logstore::query::dialect;
 use crate::logstore::query::dialect::LOG;
 use crate::logstore::query::dialect::Padding;
@@ -36,8 +38,12 @@ use crate::logstore::schema;
 pub struct Plan {
     condition: Condition,
     times_s: Range<i64>,
+    /// Nanoseconds after both of them.
+    times_ns: (u32, u32),
+    topic: Option<String>,
     index: IndexConfig,
     sql: Option<Sql>,
+    pipe: Option<usize>,
 }
 
 /// Which of the logs that a search finds are given.
@@ -85,16 +91,19 @@ pub fn plan_within(
     let (condition, pipe) = parser::parse(text, limits)?;
     // Where its fields are is only known when the plan is run.
     compile::compile(&condition, index, Contents::Logs)?;
-    let sql = pipe.map(|pipe| {
-        let at = pipe + "|".len();
+    let sql = pipe.map(|bar| {
+        let at = bar + "|".len();
         let sql = text.get(at..).unwrap_or_default();
         dialect::read(sql, at, index)
     });
     Ok(Plan {
         condition,
         times_s: from_s..to_s,
+        times_ns: (0, 0),
+        topic: None,
         index: index.clone(),
         sql: sql.transpose()?,
+        pipe,
     })
 }
 
@@ -107,6 +116,32 @@ impl Plan {
     /// Whether SQL follows the search: the answer is then its rows, not logs.
     pub fn has_sql(&self) -> bool {
         self.sql.is_some()
+    }
+
+    /// Rows that SQL gives at most, as it says or else by default; 0 without.
+    pub fn rows_max(&self) -> u64 {
+        self.sql.as_ref().map_or(0, |sql| sql.rows_max)
+    }
+
+    /// Only logs of this topic.
+    pub fn of_topic(mut self, topic: &str) -> Self {
+        self.topic = Some(topic.to_owned());
+        self
+    }
+
+    /// Only logs from so many nanoseconds after the first second on, and to so
+    /// many after the last, not included.
+    pub fn within_nanoseconds(mut self, from: u32, to: u32) -> Self {
+        self.times_ns = (from, to);
+        self
+    }
+
+    /// The search and the SQL of the text that the plan was made of.
+    pub fn divide<'a>(&self, text: &'a str) -> (&'a str, &'a str) {
+        let divided = self.pipe.and_then(|pipe| text.split_at_checked(pipe));
+        let (search, sql) = divided.unwrap_or((text, ""));
+        let sql = sql.strip_prefix('|').unwrap_or(sql);
+        (search.trim(), sql.trim())
     }
 
     /// Seconds that logs are taken from, the last not included.
@@ -128,11 +163,7 @@ impl Plan {
         has_logs: bool,
         page: Page,
     ) -> Result<LogicalPlan, DataFusionError> {
-        let contents = if has_logs {
-            Contents::Logs
-        } else {
-            Contents::Flows
-        };
+        let contents = Contents::new(has_logs);
         let found = self.found(table, contents)?;
         let Some(sql) = &self.sql else {
             return self.logs(found, page);
@@ -157,13 +188,45 @@ impl Plan {
     ) -> Result<LogicalPlanBuilder, DataFusionError> {
         let filter = compile::compile(&self.condition, &self.index, contents);
         let filter = filter.map_err(|error| DataFusionError::External(Box::new(error)))?;
-        let time = || column(schema::TIME);
-        let is_within = time()
-            .gt_eq(lit(self.times_s.start))
-            .and(time().lt(lit(self.times_s.end)));
-        LogicalPlanBuilder::scan(TABLE, provider_as_source(table), None)?
-            .filter(is_within)?
-            .filter(filter)
+        let mut found = LogicalPlanBuilder::scan(TABLE, provider_as_source(table), None)?
+            .filter(self.is_within())?;
+        if let Some(topic) = &self.topic {
+            found = found.filter(column(schema::TOPIC).eq(lit(topic)))?;
+        }
+        found.filter(filter)
+    }
+
+    /// Whether a log is of the time asked for. Whole seconds come first: by
+    /// them whole parts are left out.
+    fn is_within(&self) -> Expr {
+        let (time, ns) = (|| column(schema::TIME), || column(schema::TIME_NS_PART));
+        let (from, to) = (self.times_s.start, self.times_s.end);
+        let mut is_within = time().gt_eq(lit(from));
+        if self.times_ns.0 > 0 {
+            let later = time().gt(lit(from)).or(ns().gt_eq(lit(self.times_ns.0)));
+            is_within = is_within.and(later);
+        }
+        if self.times_ns.1 == 0 {
+            return is_within.and(time().lt(lit(to)));
+        }
+        let earlier = time().lt(lit(to)).or(ns().lt(lit(self.times_ns.1)));
+        is_within.and(time().lt_eq(lit(to))).and(earlier)
+    }
+
+    /// How many logs are found in each step, for steps that have any: its
+    /// number from 0 on, and its logs.
+    pub(in crate::logstore::query) fn counted(
+        &self,
+        table: Arc<dyn TableProvider>,
+        has_logs: bool,
+        begins: Arc<[i64]>,
+    ) -> Result<LogicalPlan, DataFusionError> {
+        let contents = Contents::new(has_logs);
+        let step = step(begins, column(schema::TIME)).alias("step");
+        let found = self.found(table, contents)?;
+        found
+            .aggregate([step], [count(lit(1)).alias("logs")])?
+            .build()
     }
 
     /// Columns of `log`: the fields of the index, each as what it says.
