@@ -88,8 +88,9 @@ impl Journal {
     }
 
     /// Whoever appends a destination's rows delivers them too, from now on: what
-    /// is appended counts as given out, and no memory is kept for it. To be
-    /// called when all that was appended before has been read.
+    /// is appended counts as given out, and no memory is kept for it. What an
+    /// earlier run appended is to be read to the end before anything of it is
+    /// acknowledged; any number of its rows may be under way.
     pub fn deliver_directly(&self, destination: DestinationId) {
         if let Some(destination) = self.state().of_mut(destination) {
             destination.is_direct = true;

@@ -57,10 +57,10 @@ impl Kind {
 pub struct Frame {
     /// Sequence number of the frame's first row, whoever's it is.
     pub first_seq: u64,
+    /// When it was appended, in ms, by the clock of whoever did.
+    pub at_ms: u64,
     /// What the body is.
     pub kind: Kind,
-    /// When it was appended, in milliseconds since 1970.
-    pub at_ms: u64,
     /// The destination's rows that are not acknowledged: of its share the
     /// first run of them that was asked for. The amount is that of the whole
     /// share.

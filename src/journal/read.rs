@@ -208,8 +208,8 @@ impl State {
         };
         Ok(Ok(Frame {
             first_seq: head.first_seq,
-            kind,
             at_ms: head.at_ms,
+            kind,
             share,
             body,
         }))

@@ -26,8 +26,8 @@ impl Held {
     pub(super) fn frame(&self, share: Share) -> Frame {
         Frame {
             first_seq: self.head.first_seq,
-            kind: self.kind,
             at_ms: self.head.at_ms,
+            kind: self.kind,
             share,
             body: self.body.clone(),
         }
