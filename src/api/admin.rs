@@ -31,6 +31,7 @@ pub fn router(backend: Arc<dyn Backend>) -> Router {
         .route("/api/v1/templates", paged(View::Templates))
         .route("/api/v1/flow-logs", view(View::FlowLogs))
         .route("/api/v1/stats", view(View::Stats))
+        .route("/api/v1/destinations", view(View::Destinations))
         .route("/api/v1/parts", view(View::Parts))
         .route("/api/v1/query", post(query))
         .fallback(|| async { Refusal::new(RefusalCode::NotFound, "no such path") })

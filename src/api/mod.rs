@@ -53,6 +53,7 @@ pub enum View {
     Templates(Page),
     FlowLogs,
     Stats,
+    Destinations,
     Parts,
 }
 

@@ -45,7 +45,10 @@ fn budget(config: &Config) -> Vec<(&'static str, String)> {
         ),
     };
     let disk = disk_budget(config);
-    let store = format!("{} MiB at most ({})", disk.bytes >> 20, disk.reason);
+    let store = format!("{} MiB at most ({})", disk.store_bytes >> 20, disk.reason);
+    let journal = format!("{} MiB at most ({})", disk.journal_bytes >> 20, disk.reason);
+    let sls = config.sls.memory_bytes;
+    let rows = config.journal.memory_bytes + 2 * config.logstore.tail_bytes;
     vec![
         (
             "state directory",
@@ -66,6 +69,12 @@ fn budget(config: &Config) -> Vec<(&'static str, String)> {
             "memory: queries",
             format!("{} at most", mib(config.logstore.query.memory_bytes)),
         ),
+        (
+            "memory: rows on their way",
+            format!("{} MiB at most", rows >> 20),
+        ),
+        ("memory: requests to SLS", format!("{} at most", mib(sls))),
+        ("disk: journal", journal),
         ("disk: log store", store),
         ("kernel: receive buffer", kernel),
     ]

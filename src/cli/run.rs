@@ -11,6 +11,7 @@ use crate::config;
 use crate::config::Config;
 use crate::config::Level;
 use crate::daemon;
+use crate::journal;
 use crate::logstore::OpenError;
 use crate::telemetry;
 use crate::telemetry::Metrics;
@@ -75,10 +76,14 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
     Ok(runtime.context("starting threads")?)
 }
 
-/// A locked log store is free again once the other process ends.
+/// What is locked is free again once the other process ends.
 pub(super) fn of_daemon(error: anyhow::Error) -> Failure {
     let is_locked = |cause: &(dyn std::error::Error + 'static)| {
         matches!(cause.downcast_ref(), Some(OpenError::Locked { .. }))
+            || matches!(
+                cause.downcast_ref(),
+                Some(journal::OpenError::Locked { .. })
+            )
     };
     if error.chain().any(is_locked) {
         return Failure::try_later(format!("{error:#}"));

@@ -28,7 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 impl Backend for Service {
     fn metrics(&self) -> String {
         let exchange = self.exchange();
-        let read = || Scrape::new(self.ledger().read(), exchange.bytes(), self.store());
+        let read = || {
+            let reading = self.ledger().read();
+            Scrape::new(reading, exchange.bytes(), self.store(), self.sender())
+        };
         let mut text = metrics::render(read, || self.recorder().render());
         text.push_str(&exchange.losses(|losses| self.exporters().render(losses)));
         text
@@ -49,6 +52,10 @@ impl Backend for Service {
                 View::Templates(page) => self.templates(page).await,
                 View::FlowLogs => Ok(views::flow_logs(&self.table())),
                 View::Stats => Ok(views::stats(&self.ledger().read(), self.store())),
+                View::Destinations => {
+                    let journal = self.ingest().journal_stats();
+                    Ok(views::destinations(&journal, &self.sender().stats()))
+                }
                 View::Parts => Ok(views::parts(self.store())),
             }
         })

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::daemon::ingest::{Output, Settled};
 use crate::daemon::losses::{Losses, Place};
 use crate::daemon::metrics;
 use crate::flow::Amount;
@@ -26,26 +27,18 @@ pub struct Parcel {
     pub amount: Amount,
 }
 
-/// Where an amount behind the lanes ends.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Outcome {
-    /// The log store took it.
-    Kept,
-    /// The log store refused it.
-    Refused,
-}
-
-/// The record accounts behind the lanes: `handed = in_flight + kept + refused`.
+/// The record accounts behind the lanes, which add up in each output: `handed =
+/// in_flight + taken + refused + spared`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Accounts {
     /// Taken over from lanes.
     pub handed: Amount,
     /// Waiting here or with the writer.
     pub in_flight: Amount,
-    /// In the log store.
-    pub kept: Amount,
-    /// Dropped because the log store could not take it.
-    pub refused: Amount,
+    /// What the log store keeps.
+    pub store: Output,
+    /// What the journal has for the cloud.
+    pub sls: Output,
 }
 
 /// The bounded queue between lanes and the writer.
@@ -130,13 +123,12 @@ impl Exchange {
     }
 
     /// Books where a taken parcel ended.
-    pub fn settle(&self, amount: Amount, outcome: Outcome) {
+    pub(super) fn settle(&self, settled: &Settled) {
         let mut inner = self.lock();
-        inner.accounts.in_flight = inner.accounts.in_flight - amount;
-        match outcome {
-            Outcome::Kept => inner.accounts.kept += amount,
-            Outcome::Refused => inner.accounts.refused += amount,
-        }
+        let accounts = &mut inner.accounts;
+        accounts.in_flight = accounts.in_flight - settled.amount;
+        accounts.store.add(&settled.store);
+        accounts.sls.add(&settled.sls);
     }
 
     /// Books whose rows a batch held that is dropped.

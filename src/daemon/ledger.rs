@@ -4,25 +4,31 @@
 //!
 //! * datagrams: `received = decoded + Σ refused`, per lane;
 //! * records with their octets and packets, once per route they take:
-//!   `routed = repeated + held + open + handed + dropped` per lane, and behind the lanes
-//!   `Σ handed = in flight + kept + refused`.
+//!   `routed = repeated + held + open + handed + dropped` per lane; behind the
+//!   lanes, for each output, `Σ handed = in flight + taken + refused + spared`;
+//!   and for the cloud `carried over + taken = pending + acked + evicted +
+//!   damaged`.
 //!
 //! A lane publishes all its terms at once; amounts leave a lane only under the
-//! lock of the [`Exchange`], which a reading holds too. So the sums are exact
-//! at every reading, under load as well.
+//! lock of the [`Exchange`], and reach the journal only under that of
+//! [`Ingest`]; a reading holds both. So the sums are exact at every reading,
+//! under load as well.
 
 use std::sync::Arc;
 
 use crate::daemon::cell::Cell;
 use crate::daemon::exchange::{Accounts, Exchange};
+use crate::daemon::ingest::{Ingest, sent};
 use crate::daemon::terms::{TERMS, Terms};
 use crate::flow::Amount;
+use crate::journal;
 
 /// All accounts, wherever they are kept.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     cells: Vec<Arc<Cell<TERMS>>>,
     exchange: Arc<Exchange>,
+    ingest: Arc<Ingest>,
 }
 
 /// The ledger at one moment.
@@ -32,12 +38,24 @@ pub struct Reading {
     pub lanes: Vec<Terms>,
     /// What is behind the lanes.
     pub accounts: Accounts,
+    /// What waited for the cloud at the start.
+    pub carried: Amount,
+    /// The journal, with what each destination has.
+    pub journal: journal::Stats,
 }
 
 impl Ledger {
     /// The ledger of these lanes and what is behind them.
-    pub fn new(cells: Vec<Arc<Cell<TERMS>>>, exchange: Arc<Exchange>) -> Self {
-        Self { cells, exchange }
+    pub(super) fn new(
+        cells: Vec<Arc<Cell<TERMS>>>,
+        exchange: Arc<Exchange>,
+        ingest: Arc<Ingest>,
+    ) -> Self {
+        Self {
+            cells,
+            exchange,
+            ingest,
+        }
     }
 
     /// Reads all accounts at one moment.
@@ -46,8 +64,14 @@ impl Ledger {
             let terms = self.cells.iter().map(|cell| cell.read());
             terms.map(Terms::from_array).collect()
         };
+        let _still = self.ingest.order();
         let (lanes, accounts) = self.exchange.read(lanes);
-        Reading { lanes, accounts }
+        Reading {
+            lanes,
+            accounts,
+            carried: self.ingest.carried(),
+            journal: self.ingest.journal_stats(),
+        }
     }
 }
 
@@ -61,13 +85,17 @@ impl Reading {
         sum
     }
 
+    /// What became of what the journal has for the cloud.
+    pub fn sent(&self) -> journal::Amounts {
+        sent(&self.journal)
+    }
+
     /// What does not add up, in words; empty as long as the house is in order.
     pub fn gaps(&self) -> Vec<String> {
         let sum = self.sum();
         let refused: u64 = sum.refused().map(|(_, count)| count).sum();
         let accounts = self.accounts;
         let handled = sum.repeated + sum.held + sum.open + sum.handed + sum.dropped;
-        let behind = accounts.in_flight + accounts.kept + accounts.refused;
         let mut gaps = Vec::new();
         let received = sum.received + sum.cut_short;
         let decoded = sum.sessions.decoded;
@@ -83,7 +111,17 @@ impl Reading {
         };
         expect("routed in the lanes", sum.routed, handled);
         expect("handed over by the lanes", sum.handed, accounts.handed);
-        expect("handed over, behind the lanes", accounts.handed, behind);
+        for (what, output) in [("log store", accounts.store), ("SLS", accounts.sls)] {
+            let behind = accounts.in_flight + output.sum();
+            expect(&format!("handed over, for {what}"), accounts.handed, behind);
+        }
+        let sent = self.sent();
+        let behind = sent.pending + sent.acked + sent.evicted + sent.damaged;
+        expect(
+            "journaled for SLS",
+            self.carried + accounts.sls.taken,
+            behind,
+        );
         gaps
     }
 }

@@ -9,22 +9,25 @@ use hashbrown::HashMap;
 use crate::flow::Amount;
 
 /// Where records are dropped after they were decoded and routed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Place {
     /// Cache and hand-over were full.
     HandOver,
+    /// The journal could not take them.
+    Journal,
     /// The log store could not take them.
     LogStore,
 }
 
 impl Place {
     /// All of them, in the order of a record's way.
-    pub const ALL: [Self; 2] = [Self::HandOver, Self::LogStore];
+    pub const ALL: [Self; 3] = [Self::HandOver, Self::Journal, Self::LogStore];
 
     /// The word used in answers and in the log.
     pub const fn label(self) -> &'static str {
         match self {
             Self::HandOver => "hand-over",
+            Self::Journal => "journal",
             Self::LogStore => "log-store",
         }
     }
@@ -34,6 +37,7 @@ impl Place {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Lost {
     hand_over: Amount,
+    journal: Amount,
     log_store: Amount,
 }
 
@@ -100,6 +104,7 @@ impl Index<Place> for Lost {
     fn index(&self, place: Place) -> &Amount {
         match place {
             Place::HandOver => &self.hand_over,
+            Place::Journal => &self.journal,
             Place::LogStore => &self.log_store,
         }
     }
@@ -109,6 +114,7 @@ impl IndexMut<Place> for Lost {
     fn index_mut(&mut self, place: Place) -> &mut Amount {
         match place {
             Place::HandOver => &mut self.hand_over,
+            Place::Journal => &mut self.journal,
             Place::LogStore => &mut self.log_store,
         }
     }
@@ -137,6 +143,7 @@ mod tests {
         losses.book(Place::LogStore, &[(third, records(4)), (first, records(8))]);
         let lost = |hand_over, log_store| Lost {
             hand_over: records(hand_over),
+            journal: Amount::default(),
             log_store: records(log_store),
         };
         assert_eq!(losses.of(first), lost(1, 8));

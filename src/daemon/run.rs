@@ -20,7 +20,7 @@ use crate::daemon::service::Service;
 use crate::daemon::start::{self, Started};
 use crate::daemon::watch::Watch;
 use crate::daemon::worker::Command;
-use crate::daemon::{clock, memory, metrics};
+use crate::daemon::{clock, front, memory, metrics};
 use crate::telemetry::Metrics;
 
 /// How often the log says what exporters do wrong.
@@ -29,6 +29,8 @@ const WATCH_EVERY: Duration = Duration::from_secs(20);
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 /// How often Templates are written to disk.
 const REMEMBER_EVERY: Duration = Duration::from_secs(60);
+/// How long a stopping daemon goes on sending; the rest stays in the journal.
+const SEND_PATIENCE: Duration = Duration::from_secs(10);
 /// How long lanes have for giving their Templates.
 const REMEMBER_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -82,6 +84,8 @@ impl Daemon {
         }
         tracing::info!("answering on http://{http}");
         let (stop_http, mut stopped) = watch::channel(false);
+        let front = front::front(config, started.service.ingest())?;
+        let server = server.with_sls(front);
         let backend: Arc<dyn Backend> = Arc::clone(&started.service) as _;
         let http_task = tokio::spawn(server.run(backend, async move {
             // The sender is only gone when the daemon is: the same thing.
@@ -142,7 +146,7 @@ impl Daemon {
             return;
         };
         let redefined = match Config::load(path) {
-            Ok(config) => self.service().redefine(&config.definition),
+            Ok(config) => self.service().redefine(&config),
             Err(problems) => {
                 metrics::reloaded(false, clock::unix_ms());
                 tracing::error!("the configuration is bad; the old one stays\n{problems}");
@@ -151,7 +155,7 @@ impl Daemon {
         };
         metrics::reloaded(redefined.is_ok(), clock::unix_ms());
         match redefined {
-            Ok(()) => tracing::info!("reloaded flow logs, devices and the allow-list"),
+            Ok(()) => tracing::info!("reloaded flow logs, devices, the allow-list and [sls]"),
             Err(problems) => {
                 tracing::error!(?problems, "the flow logs are bad; the old ones stay");
             }
@@ -168,7 +172,7 @@ impl Daemon {
             missed = sum.missed,
             routed = sum.routed.records,
             live_flows = sum.live,
-            kept = reading.accounts.kept.records,
+            kept = reading.accounts.store.taken.records,
             dropped = sum.dropped.records,
             "state"
         );
@@ -225,21 +229,40 @@ impl Daemon {
         self.service().workers().iter().map(ask).collect()
     }
 
-    /// Hands over what is in the cache, makes it durable, and ends.
+    /// Hands over what is in the cache, makes it durable, sends what can be
+    /// sent, and ends.
     ///
     /// # Errors
     /// Something was lost on the way.
     pub async fn stop(self) -> Result<()> {
         self.remember().await;
         self.upkeep_task.abort();
-        let service = Arc::clone(self.service());
-        let Started { writer, upkeep, .. } = self.started;
+        let Started {
+            service,
+            writer,
+            committer,
+            upkeep,
+            ..
+        } = self.started;
+        let drained = Arc::clone(&service);
         tokio::task::spawn_blocking(move || {
-            service.stop();
+            drained.stop();
             // Before the last flush, which then has the disk for itself.
             upkeep.stop();
             if writer.join().is_err() {
                 tracing::error!("the writer panicked; what it had not written is lost");
+            }
+            if let Err(error) = drained.store().flush() {
+                tracing::error!(%error, "the last flows are in the journal only");
+            }
+        })
+        .await?;
+        service.ingest().commit_now().await;
+        service.sender().stop(SEND_PATIENCE).await;
+        tokio::task::spawn_blocking(move || {
+            service.ingest().end_commits();
+            if committer.join().is_err() {
+                tracing::error!("the committer panicked; what was not durable is lost");
             }
         })
         .await?;

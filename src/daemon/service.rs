@@ -5,16 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 
+use crate::config::Config;
+use crate::daemon::cloud::Cloud;
 use crate::daemon::exchange::Exchange;
 use crate::daemon::exporters::Exporters;
+use crate::daemon::ingest::Ingest;
 use crate::daemon::ledger::Ledger;
 use crate::daemon::settings;
 use crate::daemon::worker::{Command, Worker};
-use crate::flowlog::Definition;
 use crate::flowlog::Problem;
 use crate::flowlog::RoutingTable;
 use crate::logstore::Limits;
 use crate::logstore::LogStore;
+use crate::sink::Sender;
 use crate::telemetry::Metrics;
 
 /// What the parts of a running daemon share.
@@ -22,6 +25,7 @@ use crate::telemetry::Metrics;
 pub struct Service {
     parts: Parts,
     table: ArcSwap<RoutingTable>,
+    cloud: ArcSwap<Cloud>,
     is_stopping: AtomicBool,
 }
 
@@ -36,6 +40,12 @@ pub struct Parts {
     pub exchange: Arc<Exchange>,
     /// All accounts.
     pub ledger: Ledger,
+    /// The way of rows behind the exchange.
+    pub(super) ingest: Arc<Ingest>,
+    /// What sends rows to the cloud.
+    pub(super) sender: Arc<Sender>,
+    /// How it finds the cloud at the start.
+    pub(super) cloud: Arc<Cloud>,
     /// The log store, open.
     pub store: Arc<LogStore>,
     /// What a question may cost.
@@ -51,17 +61,27 @@ impl Service {
     pub fn new(parts: Parts) -> Self {
         Self {
             table: ArcSwap::new(Arc::clone(&parts.table)),
+            cloud: ArcSwap::new(Arc::clone(&parts.cloud)),
             is_stopping: AtomicBool::new(false),
             parts,
         }
     }
 
-    /// Takes new flow logs and a new inventory into force, in all lanes.
+    /// Takes new flow logs, a new inventory and new ways to the cloud into
+    /// force.
     ///
     /// # Errors
-    /// They contradict each other; the table in force stays.
-    pub fn redefine(&self, definition: &Definition) -> Result<(), Vec<Problem>> {
+    /// They contradict each other; what is in force stays.
+    pub fn redefine(&self, config: &Config) -> Result<(), Vec<Problem>> {
+        let definition = &config.definition;
         let table = Arc::new(RoutingTable::compile(definition, Some(&self.table()))?);
+        let cloud = Arc::new(self.cloud.load().reloaded(config));
+        self.cloud.store(Arc::clone(&cloud));
+        self.parts.sender.redirect(cloud);
+        self.parts.ingest.go_by(settings::policy(config));
+        for (id, destination) in self.parts.ingest.name(&table) {
+            self.parts.sender.attend(id, destination);
+        }
         self.table.store(Arc::clone(&table));
         let settings = settings::plan(definition);
         for worker in self.workers().iter() {
@@ -115,6 +135,16 @@ impl Service {
     /// The exporters' own metrics.
     pub fn exporters(&self) -> &Exporters {
         &self.parts.exporters
+    }
+
+    /// The way of rows behind the exchange.
+    pub(super) fn ingest(&self) -> &Arc<Ingest> {
+        &self.parts.ingest
+    }
+
+    /// What sends rows to the cloud.
+    pub(super) fn sender(&self) -> &Sender {
+        &self.parts.sender
     }
 
     /// The log store.

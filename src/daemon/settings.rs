@@ -5,15 +5,23 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cache;
+use crate::config;
 use crate::config::Config;
+use crate::config::DrainOrder;
+use crate::config::Sls;
 use crate::config::TemplateScope;
+use crate::config::WhenFull;
 use crate::daemon::exporters;
+use crate::daemon::ingest::Policy;
 use crate::flow::PlanSettings;
 use crate::flowlog::Definition;
 use crate::flowlog::Inactive;
 use crate::flowlog::Route;
+use crate::journal;
 use crate::logstore;
 use crate::session;
+use crate::sink::Compression;
+use crate::sink::sls::{Limits, Order, SenderSettings, Transport};
 
 /// What one of several lanes may keep of exporters.
 pub(super) fn sessions(config: &Config, lanes: usize) -> session::Limits {
@@ -103,25 +111,94 @@ pub fn log_store_directory(state: &Path) -> PathBuf {
     state.join("logstore")
 }
 
-/// Octets the log store may take on disk, and why so many.
+/// The journal's own directory in a daemon's state directory.
+pub(super) fn journal_directory(state: &Path) -> PathBuf {
+    state.join("journal")
+}
+
+/// The journal, numbered above the rows the log store has.
+pub(super) fn journal(config: &Config, budget: &DiskBudget, first_seq: u64) -> journal::Settings {
+    journal::Settings {
+        quota_bytes: budget.journal_bytes,
+        window_bytes: config.journal.memory_bytes,
+        when_full: match config.journal.when_full {
+            WhenFull::DropOldest => journal::WhenFull::DropOldestUnsent,
+            WhenFull::DropNewest => journal::WhenFull::DropNewest,
+        },
+        first_seq,
+        ..journal::Settings::default()
+    }
+}
+
+/// How rows are sent to the cloud; dead letters stay beside the journal.
+pub(super) fn sender(config: &Config, state: &Path) -> SenderSettings {
+    let sls = &config.sls;
+    SenderSettings {
+        transport: transport(sls),
+        compression: match sls.compression {
+            config::Compression::None => Compression::None,
+            config::Compression::Lz4 => Compression::Lz4,
+            config::Compression::Zstd => Compression::Zstd,
+        },
+        limits: Limits::new(sls.batch_bytes, sls.batch_rows, milliseconds(sls.linger)),
+        concurrency_max: sls.concurrent_max,
+        memory_bytes: sls.memory_bytes,
+        order: match sls.order {
+            DrainOrder::NewestFirst => Order::NewestFirst,
+            DrainOrder::OldestFirst => Order::OldestFirst,
+        },
+        fresh_within: sls.fresh,
+        drain_octets_per_s: sls.drain_bytes_per_s,
+        create: sls.create,
+        dead_letter_octets_max: sls.dead_letter_bytes,
+        ..SenderSettings::new(journal_directory(state))
+    }
+}
+
+/// How endpoints are reached.
+pub(super) fn transport(sls: &Sls) -> Transport {
+    Transport {
+        total_timeout: sls.timeout,
+        proxy: sls.proxy.clone(),
+        ca_file: sls.ca_file.clone(),
+        ..Transport::default()
+    }
+}
+
+/// Where the rows of routes go.
+pub(super) fn policy(config: &Config) -> Policy {
+    Policy {
+        keep: config.logstore.keep,
+        sls: config.sls.clone(),
+    }
+}
+
+/// Octets the journal and the log store may take on disk, and why so many.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DiskBudget {
-    /// Octets.
-    pub bytes: u64,
+    /// Octets of the journal.
+    pub journal_bytes: u64,
+    /// Octets of the log store.
+    pub store_bytes: u64,
     /// Who decided, for a person.
     pub reason: String,
 }
 
 impl DiskBudget {
-    /// The configured one; else the default for the `room` there is.
-    pub(super) fn new(configured: Option<u64>, room: impl FnOnce() -> io::Result<u64>) -> Self {
-        if let Some(bytes) = configured {
-            let reason = "as configured".to_owned();
-            return Self { bytes, reason };
+    /// What is configured; of the rest, parts of the default for the `room`
+    /// there is.
+    pub(super) fn new(config: &Config, room: impl FnOnce() -> io::Result<u64>) -> Self {
+        let (journal, store) = (config.journal.quota, config.logstore.disk_budget);
+        if let (Some(journal_bytes), Some(store_bytes)) = (journal, store) {
+            return Self {
+                journal_bytes,
+                store_bytes,
+                reason: "as configured".to_owned(),
+            };
         }
         let (room, reason) = match room() {
             Ok(room) => {
-                let reason = format!("by default, of {} MiB free or in use by it", room >> 20);
+                let reason = format!("by default, of {} MiB free or in use by them", room >> 20);
                 (room, reason)
             }
             Err(error) => {
@@ -129,10 +206,19 @@ impl DiskBudget {
                 (u64::MAX, reason)
             }
         };
-        let bytes = logstore::default_budget(room);
-        Self { bytes, reason }
+        let both = logstore::default_budget(room);
+        let journal_bytes = journal.unwrap_or_else(|| (both / 5 * 2).min(JOURNAL_BYTES_MAX));
+        let rest = both.saturating_sub(journal_bytes).max(both / 5);
+        Self {
+            journal_bytes,
+            store_bytes: store.unwrap_or(rest),
+            reason,
+        }
     }
 }
+
+/// What a journal gets at most by default: hours of ten thousand flows a second.
+const JOURNAL_BYTES_MAX: u64 = 4 << 30;
 
 /// What a question may cost.
 pub(super) fn query_limits(config: &Config) -> logstore::Limits {
@@ -154,28 +240,48 @@ fn milliseconds(period: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    fn budget(configured: Option<u64>, room: u64) -> (u64, String) {
-        let budget = DiskBudget::new(configured, || Ok(room));
-        (budget.bytes, budget.reason)
+    fn budget(config: &str, room: u64) -> (u64, u64, String) {
+        let config = Config::parse(config, "test").unwrap();
+        let budget = DiskBudget::new(&config, || Ok(room));
+        (budget.journal_bytes, budget.store_bytes, budget.reason)
     }
+
+    const STORE: &str = "[logstore]\ndisk-budget-bytes = 1152921504606846976\n";
+    const JOURNAL: &str = "[journal]\nquota-bytes = 16777216\n";
 
     #[test]
     fn an_explicit_budget_means_what_it_says() {
-        let large = 1 << 50;
-        assert_eq!(budget(Some(large), 1), (large, "as configured".to_owned()));
+        let both = format!("{STORE}{JOURNAL}");
+        let reason = "as configured".to_owned();
+        assert_eq!(budget(&both, 1), (16 << 20, 1 << 60, reason));
+        let reason = "by default, of 3072 MiB free or in use by them".to_owned();
+        let half = 3 << 29;
+        assert_eq!(
+            budget(STORE, 3 << 30),
+            (half / 5 * 2, 1 << 60, reason.clone())
+        );
+        assert_eq!(
+            budget(JOURNAL, 3 << 30),
+            (16 << 20, half - (16 << 20), reason)
+        );
     }
 
     #[test]
     fn the_default_budget_is_half_of_what_there_is_up_to_10_gib() {
-        let reason = "by default, of 3072 MiB free or in use by it".to_owned();
-        assert_eq!(budget(None, 3 << 30), (1536 << 20, reason));
-        assert_eq!(budget(None, 1 << 50).0, 10 << 30);
+        let (journal, store, _) = budget("", 1 << 30);
+        assert_eq!((journal, journal + store), ((1 << 29) / 5 * 2, 1 << 29));
+        let (journal, store, _) = budget("", 1 << 50);
+        assert_eq!((journal, journal + store), (4 << 30, 10 << 30));
     }
 
     #[test]
     fn space_that_cannot_be_told_is_taken_to_be_enough() {
-        let budget = DiskBudget::new(None, || Err(io::ErrorKind::PermissionDenied.into()));
+        let refused = || Err(io::ErrorKind::PermissionDenied.into());
+        let budget = DiskBudget::new(&Config::default(), refused);
         let reason = "by default; the free space cannot be told: permission denied";
-        assert_eq!((budget.bytes, budget.reason.as_str()), (10 << 30, reason));
+        assert_eq!(
+            (budget.store_bytes, budget.reason.as_str()),
+            (6 << 30, reason)
+        );
     }
 }

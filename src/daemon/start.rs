@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result};
 use listenfd::ListenFd;
+use tokio::runtime::Handle;
 
 use crate::cache;
 use crate::cache::Cache;
@@ -15,8 +16,10 @@ use crate::config::Config;
 use crate::config::Steering;
 use crate::daemon::cell::Cell;
 use crate::daemon::clock::{self, Monotonic};
+use crate::daemon::cloud::Cloud;
 use crate::daemon::exchange::Exchange;
 use crate::daemon::exporters::Exporters;
+use crate::daemon::ingest::{self, Ingest};
 use crate::daemon::lane::{self, Lane};
 use crate::daemon::ledger::Ledger;
 use crate::daemon::sampling::SamplingPolicies;
@@ -27,12 +30,17 @@ use crate::daemon::upkeep::Upkeep;
 use crate::daemon::worker::Worker;
 use crate::daemon::{memory, metrics, settings, writer};
 use crate::flowlog::RoutingTable;
+use crate::journal::Disk;
+use crate::journal::Journal;
+use crate::journal::Recovered;
 use crate::listen;
 use crate::listen::Bound;
 use crate::listen::LaneSockets;
 use crate::logstore;
 use crate::logstore::LogStore;
 use crate::session::Sessions;
+use crate::sink::Sender;
+use crate::sink::sls::Directory;
 use crate::telemetry::Metrics;
 
 /// Octets of batches between the lanes and the writer.
@@ -45,8 +53,10 @@ const LANES_MAX: usize = 8;
 pub(super) struct Started {
     /// What answers questions and takes changes.
     pub service: Arc<Service>,
-    /// The thread that writes to the log store.
+    /// The thread that takes rows from the exchange.
     pub writer: JoinHandle<()>,
+    /// The thread that makes them durable.
+    pub committer: JoinHandle<()>,
     /// The threads that keep the log store in shape.
     pub upkeep: Upkeep,
     /// Addresses datagrams are received on.
@@ -62,13 +72,15 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
     // Of what is there before anything is opened.
     let budget = disk_budget_of(config, &dir);
     tracing::info!(
-        bytes = budget.bytes,
-        "disk budget of the log store: {}",
+        journal = budget.journal_bytes,
+        log_store = budget.store_bytes,
+        "disk budget in octets: {}",
         budget.reason
     );
-    let settings = settings::log_store(config, dir, budget.bytes);
+    let settings = settings::log_store(config, dir, budget.store_bytes);
     let store = LogStore::open(settings).context("cannot open the log store")?;
     let store = Arc::new(store);
+    let ingest = Arc::new(ingest(config, state, &budget, &store)?);
     let table = match RoutingTable::compile(&config.definition, None) {
         Ok(table) => Arc::new(table),
         Err(problems) => anyhow::bail!("the flow logs contradict each other: {problems:?}"),
@@ -80,7 +92,14 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
     say_buffers(&bound);
     let exporters_max = config.exporters.limits.sources_max;
     let exchange = Arc::new(Exchange::new(EXCHANGE_BYTES_MAX, exporters_max));
-    let writer = writer::start(Arc::clone(&exchange), Arc::clone(&store))?;
+    let (sender, cloud) = sender(config, state, &ingest)?;
+    for (id, destination) in ingest.name(&table) {
+        sender.attend(id, destination);
+    }
+    let writer = writer::start(Arc::clone(&exchange), Arc::clone(&ingest))?;
+    let interval = config.journal.commit_interval;
+    let told = Arc::clone(&sender);
+    let committer = ingest::commit(Arc::clone(&ingest), interval, move || told.notify())?;
     let upkeep = Upkeep::start(&store).context("cannot start the log store's upkeep")?;
     let cells: Vec<_> = bound.lanes.iter().map(|_| Arc::new(Cell::new())).collect();
     let builder = Builder {
@@ -102,7 +121,10 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
         table,
         workers: Arc::new(workers),
         query_limits: settings::query_limits(config),
-        ledger: Ledger::new(cells, Arc::clone(&exchange)),
+        ledger: Ledger::new(cells, Arc::clone(&exchange), Arc::clone(&ingest)),
+        ingest,
+        sender,
+        cloud,
         exchange,
         store,
         recorder,
@@ -111,9 +133,39 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
     Ok(Started {
         service: Arc::new(service),
         writer,
+        committer,
         upkeep,
         addresses: bound.addresses,
     })
+}
+
+/// Opens the journal, and takes up what the last run left in it.
+fn ingest(
+    config: &Config,
+    state: &Path,
+    budget: &DiskBudget,
+    store: &Arc<LogStore>,
+) -> Result<Ingest> {
+    let settings = settings::journal(config, budget, store.next_seq());
+    let dir = settings::journal_directory(state);
+    let opened = Journal::open(settings, Disk::new(dir));
+    let (journal, recovered) = opened.context("cannot open the journal")?;
+    if recovered != Recovered::default() {
+        tracing::info!(?recovered, "the journal of the last run");
+    }
+    let policy = settings::policy(config);
+    Ok(Ingest::new(Arc::new(journal), Arc::clone(store), policy)?)
+}
+
+/// Begins to send what is in the journal for the cloud.
+fn sender(config: &Config, state: &Path, ingest: &Ingest) -> Result<(Arc<Sender>, Arc<Cloud>)> {
+    let settings = settings::sender(config, state);
+    let cloud = Cloud::new(config, &settings.transport).context("[sls]")?;
+    let cloud = Arc::new(cloud);
+    let directory: Arc<dyn Directory> = Arc::clone(&cloud) as _;
+    let journal = Arc::clone(ingest.journal());
+    let sender = Sender::start(&Handle::current(), journal, settings, directory)?;
+    Ok((Arc::new(sender), cloud))
 }
 
 /// Opens sockets, or takes over those a service manager passed.
@@ -213,14 +265,14 @@ pub fn state_directory(config: &Config) -> PathBuf {
         .directory(is_root, |name| std::env::var_os(name))
 }
 
-/// Octets the log store may take, were the daemon started now.
+/// Octets journal and log store may take, were the daemon started now.
 pub fn disk_budget(config: &Config) -> DiskBudget {
     let dir = store_directory(config, &state_directory(config));
     disk_budget_of(config, &dir)
 }
 
 fn disk_budget_of(config: &Config, dir: &Path) -> DiskBudget {
-    DiskBudget::new(config.logstore.disk_budget, || logstore::room(dir))
+    DiskBudget::new(config, || logstore::room(dir))
 }
 
 fn store_directory(config: &Config, state: &Path) -> PathBuf {

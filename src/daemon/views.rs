@@ -11,10 +11,15 @@ use crate::daemon::losses::{Losses, Lost, Place};
 use crate::flow::Amount;
 use crate::flowlog::Inactive;
 use crate::flowlog::RoutingTable;
+use crate::journal;
+use crate::journal::DestinationId;
+use crate::journal::Fault;
 use crate::logstore::LogStore;
 use crate::session::ExporterView;
 use crate::session::TemplateView;
 use crate::session::Trust;
+use crate::sink::Destination;
+use crate::sink::sls::OutletStats;
 use crate::wire::Reason;
 use crate::wire::TemplateKind;
 use crate::wire::Version;
@@ -191,8 +196,17 @@ pub(super) fn stats(reading: &Reading, store: &LogStore) -> Value {
             "open": amount(sum.open),
             "dropped": amount(sum.dropped),
             "in_flight": amount(accounts.in_flight),
-            "kept": amount(accounts.kept),
-            "refused": amount(accounts.refused),
+            "kept": amount(accounts.store.taken),
+            "refused": amount(accounts.store.refused),
+            "not_kept": amount(accounts.store.spared),
+        },
+        "sls": sls(reading),
+        "journal": {
+            "next_seq": reading.journal.next_seq,
+            "durable_to": reading.journal.durable_to,
+            "disk_bytes": reading.journal.disk_bytes,
+            "memory_bytes": reading.journal.window_bytes,
+            "fault": reading.journal.fault.map(Fault::label),
         },
         "live_flows": sum.live,
         "log_store": {
@@ -203,6 +217,51 @@ pub(super) fn stats(reading: &Reading, store: &LogStore) -> Value {
         },
         "gaps": reading.gaps(),
     })
+}
+
+/// The way to the cloud.
+fn sls(reading: &Reading) -> Value {
+    let (output, sent) = (reading.accounts.sls, reading.sent());
+    json!({
+        "carried_over": amount(reading.carried),
+        "journaled": amount(output.taken),
+        "refused": amount(output.refused),
+        "not_sent": amount(output.spared),
+        "pending": amount(sent.pending),
+        "acked": amount(sent.acked),
+        "evicted": amount(sent.evicted),
+        "damaged": amount(sent.damaged),
+    })
+}
+
+/// Where rows go, what waits there, and what keeps it from going on.
+pub(super) fn destinations(
+    journal: &journal::Stats,
+    outlets: &[(DestinationId, Destination, OutletStats)],
+) -> Value {
+    let all = (0..).map(DestinationId).zip(&journal.destinations);
+    let views = all.map(|(id, destination)| {
+        let outlet = outlets.iter().find(|(of, ..)| *of == id);
+        let trouble = outlet.and_then(|(.., stats)| stats.trouble.as_ref());
+        let trouble = trouble.map(|trouble| {
+            json!({"label": trouble.label, "what": trouble.what, "advice": trouble.advice})
+        });
+        let amounts = &destination.amounts;
+        json!({
+            "name": destination.name,
+            "pending": amount(amounts.pending),
+            "delivered": amount(amounts.acked),
+            "evicted": amount(amounts.evicted),
+            "damaged": amount(amounts.damaged),
+            "refused": amount(amounts.refused),
+            "oldest_age_ms": destination.oldest_age_ms,
+            "journal_bytes": destination.kept_bytes,
+            "trouble": trouble,
+            "last_error": outlet.and_then(|(.., stats)| stats.last_error.as_deref()),
+            "in_flight": outlet.map(|(.., stats)| stats.in_flight),
+        })
+    });
+    views.collect()
 }
 
 /// The exact list of files that hold the rows, for other tools.

@@ -1,58 +1,42 @@
-//! The one thread that puts rows into the log store.
+//! The one thread that takes rows from the exchange.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::daemon::clock::{self, Monotonic};
-use crate::daemon::exchange::{Exchange, Outcome, Parcel};
+use crate::daemon::clock::Monotonic;
+use crate::daemon::exchange::Exchange;
+use crate::daemon::ingest::{Ingest, Refusal};
 use crate::daemon::losses::Place;
 use crate::daemon::metrics;
 use crate::flow::Amount;
-use crate::logstore::LogStore;
-use crate::logstore::Refused;
 use crate::telemetry::RateLimit;
 
 /// How often it looks whether the exchange is closed when nothing arrives.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// Moves batches from the exchange into the log store until the exchange is
-/// closed and empty, then makes everything durable.
-pub(super) fn write(exchange: &Exchange, store: &LogStore) {
+/// Moves batches from the exchange into the journal and the log store until the
+/// exchange is closed and empty.
+pub(super) fn write(exchange: &Exchange, ingest: &Ingest) {
     let mut complaints = Complaints::new();
     while !exchange.is_drained() {
         if let Some(parcel) = exchange.take(PATIENCE) {
-            settle(exchange, store, parcel, &mut complaints);
+            let began = Instant::now();
+            let refusals = ingest.flows(parcel, |settled| exchange.settle(settled));
+            metrics::settled(began.elapsed());
+            for refusal in &refusals {
+                complaints.complain(refusal);
+                exchange.attribute(refusal.place, &refusal.exporters);
+            }
         }
     }
-    if let Err(error) = store.flush() {
-        tracing::error!(%error, "the last flows could not be written and are lost");
-    }
-}
-
-/// Moves one batch and books where it ended.
-fn settle(exchange: &Exchange, store: &LogStore, parcel: Parcel, complaints: &mut Complaints) {
-    let amount = parcel.amount;
-    let began = Instant::now();
-    let taken = store.append(parcel.batch, &parcel.routes, clock::unix_ms());
-    metrics::settled(began.elapsed());
-    let refused = match taken {
-        Ok(()) => Amount::default(),
-        Err(refused) => {
-            complaints.complain(&refused);
-            exchange.attribute(Place::LogStore, &refused.exporters);
-            refused.amount
-        }
-    };
-    exchange.settle(amount - refused, Outcome::Kept);
-    exchange.settle(refused, Outcome::Refused);
 }
 
 /// What the log says of refused batches: a full disk refuses every one. The
 /// ledger counts them all, the log names a few.
 struct Complaints {
-    limit: RateLimit<()>,
+    limit: RateLimit<Place>,
     clock: Monotonic,
 }
 
@@ -64,17 +48,14 @@ impl Complaints {
         }
     }
 
-    fn complain(&mut self, refused: &Refused) {
-        let Some(unnamed) = self.limit.admit((), self.clock.now_ms()) else {
+    fn complain(&mut self, refusal: &Refusal) {
+        let Some(unnamed) = self.limit.admit(refusal.place, self.clock.now_ms()) else {
             return;
         };
-        let Refused {
-            amount,
-            exporters,
-            error,
-        } = refused;
-        let whose = Whose(exporters);
-        tracing::error!(records = amount.records, unnamed, %whose, %error, "the log store refused flows");
+        let (records, error) = (refusal.amount.records, &refusal.why);
+        let whose = Whose(&refusal.exporters);
+        let place = refusal.place.label();
+        tracing::error!(records, unnamed, %whose, %error, "the {place} refused flows");
     }
 }
 
@@ -104,11 +85,11 @@ const NAMED_MAX: usize = 5;
 /// The system gives no thread.
 pub(super) fn start(
     exchange: Arc<Exchange>,
-    store: Arc<LogStore>,
+    ingest: Arc<Ingest>,
 ) -> std::io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new()
         .name("writer".to_owned())
-        .spawn(move || write(&exchange, &store))
+        .spawn(move || write(&exchange, &ingest))
 }
 
 #[cfg(test)]

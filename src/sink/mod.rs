@@ -8,4 +8,4 @@ pub mod sls;
 pub use sls::credentials::Secret;
 pub use sls::proto::{Content, Log, LogGroup, LogGroupList, LogTag};
 pub use sls::sign;
-pub use sls::{Compression, Compressor, Endpoint, FieldChoice, decompress};
+pub use sls::{Compression, Compressor, Destination, Endpoint, FieldChoice, Sender, decompress};

@@ -173,9 +173,20 @@ impl Metrics {
                 + handed
                 + total("daemon_dropped");
             assert_eq!(total("flowlog_routed"), lanes, "{unit} in the lanes");
-            let behind =
-                now("daemon_in_flight") + total("logstore_kept") + total("logstore_refused");
-            assert_eq!(handed, behind, "{unit} behind the lanes");
+            for (output, taken) in [("logstore", "kept"), ("sink_sls", "journaled")] {
+                let ended =
+                    [taken, "refused", "spared"].map(|end| total(&format!("{output}_{end}")));
+                let behind = now("daemon_in_flight") + ended.iter().sum::<u64>();
+                assert_eq!(handed, behind, "{unit} behind the lanes, {output}");
+            }
+            let sls = |stem: &str| total(&format!("sink_sls_{stem}"));
+            let under_way =
+                now("sink_sls_pending") + sls("acked") + sls("evicted") + sls("damaged");
+            assert_eq!(
+                sls("carried_over") + sls("journaled"),
+                under_way,
+                "{unit} for SLS"
+            );
         }
     }
 }

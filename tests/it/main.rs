@@ -11,6 +11,7 @@
 
 mod activation;
 mod at_rest;
+mod bridge;
 mod corpus;
 mod disk;
 mod ends;

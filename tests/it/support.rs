@@ -53,6 +53,17 @@ impl Daemon {
         Self::launch(command, port)
     }
 
+    /// The same with HTTP on a port that clients know already; `DIR` in the
+    /// settings stands for the directory.
+    pub(crate) fn start_serving(http_port: u16, dir: &Path, settings: &str) -> Self {
+        let port = free_port();
+        let settings = settings.replace("DIR", &dir.display().to_string());
+        let mut command = Command::new(PROGRAM);
+        command.arg("run").arg("--config");
+        command.arg(configure_serving(port, http_port, dir, &settings));
+        Self::launch(command, port)
+    }
+
     /// Runs a command that is, or becomes, a daemon, and waits until it is ready.
     pub(crate) fn launch(mut command: Command, port: u16) -> Self {
         let mut child = command
@@ -96,17 +107,22 @@ impl Daemon {
 
     /// Asks a question in SQL; rows as JSON.
     pub(crate) fn query(&self, sql: &str) -> Vec<Vec<Value>> {
+        let answer = self.ask(sql);
+        rows(&answer).unwrap_or_else(|| panic!("{sql}: {answer}"))
+    }
+
+    /// The same; no rows where the daemon does not answer with any.
+    pub(crate) fn try_query(&self, sql: &str) -> Vec<Vec<Value>> {
+        rows(&self.ask(sql)).unwrap_or_default()
+    }
+
+    fn ask(&self, sql: &str) -> Value {
         let url = format!("{}/api/v1/query", self.url);
-        let answer: Value = block_on(async {
+        block_on(async {
             let request = reqwest::Client::new().post(url);
             let answer = request.json(&json!({ "sql": sql })).send().await.unwrap();
             answer.json().await.unwrap()
-        });
-        let rows = answer["rows"].as_array();
-        rows.unwrap_or_else(|| panic!("{sql}: {answer}"))
-            .iter()
-            .map(|row| row.as_array().unwrap().clone())
-            .collect()
+        })
     }
 
     /// Waits until a condition holds.
@@ -176,10 +192,15 @@ impl Drop for Daemon {
 
 /// Writes the configuration of a daemon that lives in `dir`.
 pub(crate) fn configure(port: u16, dir: &Path, settings: &str) -> PathBuf {
+    configure_serving(port, 0, dir, settings)
+}
+
+/// The same with a port for HTTP.
+fn configure_serving(port: u16, http_port: u16, dir: &Path, settings: &str) -> PathBuf {
     let config = dir.join("flowlogd.toml");
     let text = format!(
         "[listen]\naddresses = [\"127.0.0.1:{port}\"]\n\
-         [http]\naddress = \"127.0.0.1:0\"\n\
+         [http]\naddress = \"127.0.0.1:{http_port}\"\n\
          [state]\ndir = {dir:?}\n{settings}"
     );
     fs::write(&config, text).unwrap();
@@ -217,6 +238,13 @@ pub(crate) fn flow_log(settings: &str) -> String {
         "[default-flow-log]\nname = \"all\"\n\
          [[flow-log]]\nname = \"all\"\nproject = \"test\"\nlogstore = \"flows\"\n{settings}"
     )
+}
+
+/// Rows of an answer, if it has some.
+fn rows(answer: &Value) -> Option<Vec<Vec<Value>>> {
+    let rows = answer["rows"].as_array()?;
+    let rows = rows.iter().map(|row| row.as_array().unwrap().clone());
+    Some(rows.collect())
 }
 
 /// A UDP port nobody uses just now.

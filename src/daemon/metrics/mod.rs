@@ -1,6 +1,14 @@
 //! What `/metrics` shows: the [`table`] read from one [`Scrape`], what parts of
 //! the daemon [`tell`] as it happens, and the exporters' own series.
 
+/// Metrics as a table: two lines each, whatever the formatter thinks of it.
+macro_rules! table {
+    ($($name:literal $help:literal $value:expr;)+) => {
+        &[$(Metric { name: $name, help: $help, value: $value },)+]
+    };
+}
+
+mod delivery;
 mod table;
 mod tell;
 
@@ -15,14 +23,19 @@ use crate::daemon::exporters;
 use crate::daemon::ledger::Reading;
 use crate::daemon::terms::{SIZES, Terms};
 use crate::flow::Amount;
+use crate::journal::DestinationId;
 use crate::logstore;
 use crate::logstore::LogStore;
+use crate::sink::Destination;
+use crate::sink::Sender;
+use crate::sink::sls::OutletStats;
 use crate::telemetry::Family;
 use crate::telemetry::Kind;
 use crate::telemetry::Text;
 
 pub(super) use tell::{
-    answered, buffer_granted, committed, decoding_time, loaded, reloaded, settled, waited,
+    answered, buffer_granted, committed, decoding_time, journal_committed, loaded, reloaded,
+    settled, waited,
 };
 
 /// All numbers of one scrape, those of the ledger of one moment.
@@ -35,6 +48,10 @@ pub(super) struct Scrape {
     /// Octets of batches between the lanes and the log store.
     waiting_bytes: u64,
     stored: Stored,
+    /// What is sent to the cloud.
+    outlets: Vec<(DestinationId, Destination, OutletStats)>,
+    /// Memory of requests, in octets.
+    sending_bytes: u64,
 }
 
 /// What the log store says of itself.
@@ -109,7 +126,12 @@ pub(super) fn families() -> impl Iterator<Item = Family> {
 
 impl Scrape {
     /// Puts the numbers of one moment together.
-    pub(super) fn new(reading: Reading, waiting_bytes: usize, store: &LogStore) -> Self {
+    pub(super) fn new(
+        reading: Reading,
+        waiting_bytes: usize,
+        store: &LogStore,
+        sender: &Sender,
+    ) -> Self {
         let parts = store.parts();
         let stored = Stored {
             stats: store.stats(),
@@ -122,6 +144,8 @@ impl Scrape {
             reading,
             waiting_bytes: u64::try_from(waiting_bytes).unwrap_or(u64::MAX),
             stored,
+            outlets: sender.stats(),
+            sending_bytes: u64::try_from(sender.memory().0).unwrap_or(u64::MAX),
         }
     }
 

@@ -7,27 +7,23 @@
 use super::Metric;
 use super::Scrape;
 use super::Value::{Count, CountBy, Held, Level, LevelBy, Moved, Told};
+use super::delivery::{JOURNAL, SINK};
 use super::labels;
 use super::telling;
 use crate::flow::EndReason;
 use crate::telemetry::Kind;
 use crate::wire::Reason;
 
-/// Metrics as a table: two lines each, whatever the formatter thinks of it.
-macro_rules! table {
-    ($($name:literal $help:literal $value:expr;)+) => {
-        &[$(Metric { name: $name, help: $help, value: $value },)+]
-    };
-}
-
-pub(super) const ROOMS: [(&str, &[Metric]); 9] = [
+pub(super) const ROOMS: [(&str, &[Metric]); 11] = [
     ("listen", LISTEN),
     ("wire", WIRE),
     ("session", SESSION),
     ("flow", FLOW),
     ("flowlog", FLOWLOG),
     ("cache", CACHE),
+    ("journal", JOURNAL),
     ("logstore", LOGSTORE),
+    ("sink", SINK),
     ("config", CONFIG),
     ("daemon", DAEMON),
 ];
@@ -160,9 +156,11 @@ const CACHE: &[Metric] = table! {
 
 const LOGSTORE: &[Metric] = table! {
     "flowlogd_logstore_kept" "Flows the log store took"
-        Moved(|now| now.reading.accounts.kept);
+        Moved(|now| now.reading.accounts.store.taken);
     "flowlogd_logstore_refused" "Flows the log store could not take"
-        Moved(|now| now.reading.accounts.refused);
+        Moved(|now| now.reading.accounts.store.refused);
+    "flowlogd_logstore_spared" "Flows the log store is not to keep"
+        Moved(|now| now.reading.accounts.store.spared);
     "flowlogd_logstore_refused_reason_records_total" "Records the log store could not take, by why; of this run and store."
         CountBy("reason", refusals);
     "flowlogd_logstore_unflushed" "In the log store's memory, not yet in a part"
@@ -191,8 +189,6 @@ const LOGSTORE: &[Metric] = table! {
         Count(|now| now.stored.stats.damaged_manifests);
     "flowlogd_logstore_write_errors_total" "Writes of parts and manifests that failed."
         Count(|now| now.stored.stats.write_errors);
-    "flowlogd_logstore_append_seconds" "Time the log store took to take one batch."
-        Told(Kind::Histogram, None);
     "flowlogd_logstore_commit_seconds" "Time of one upkeep that wrote parts."
         Told(Kind::Histogram, None);
     "flowlogd_logstore_query_seconds" "Time from a question to its answer, refused ones too."
@@ -222,6 +218,8 @@ const DAEMON: &[Metric] = table! {
     "flowlogd_daemon_hand_over_bytes" "Memory of batches that wait for the log store, in octets."
         Level(|now| now.waiting_bytes);
     "flowlogd_daemon_hand_over_seconds" "Time a batch waited between its lane and the log store."
+        Told(Kind::Histogram, None);
+    "flowlogd_daemon_settle_seconds" "Time until journal and log store had one batch."
         Told(Kind::Histogram, None);
     "flowlogd_daemon_batch_rows" "Rows of a batch handed over."
         Told(Kind::Histogram, None);

@@ -19,9 +19,14 @@ pub(in crate::daemon) fn waited(rows: usize, time: Duration) {
     histogram!("flowlogd_daemon_hand_over_seconds").record(time);
 }
 
-/// The log store took a batch, or refused it, in some time.
+/// Journal and log store took a batch, or refused it, in some time.
 pub(in crate::daemon) fn settled(time: Duration) {
-    histogram!("flowlogd_logstore_append_seconds").record(time);
+    histogram!("flowlogd_daemon_settle_seconds").record(time);
+}
+
+/// The journal made durable what it had, or tried to.
+pub(in crate::daemon) fn journal_committed(time: Duration) {
+    histogram!("flowlogd_journal_commit_seconds").record(time);
 }
 
 /// The log store wrote parts.

@@ -8,6 +8,10 @@ use zerocopy::{FromBytes as _, IntoBytes as _};
 use super::*;
 use crate::cache;
 use crate::daemon::exchange::Accounts;
+use crate::daemon::ingest::Output;
+use crate::journal;
+use crate::journal::Amounts;
+use crate::journal::DestinationStats;
 use crate::session::{OrphanStats, SequenceCounts, Stats};
 use crate::telemetry::Metrics;
 
@@ -72,7 +76,8 @@ fn scrape() -> Scrape {
             packets: 7 * next,
         }
     };
-    let (in_flight, refused) = (amount(), amount());
+    let (in_flight, refused, taken) = (amount(), amount(), amount());
+    let (carried, pending, evicted, damaged) = (amount(), amount(), amount(), amount());
     let mut lane = Terms {
         unclaimed: amount(),
         repeated: amount(),
@@ -84,25 +89,60 @@ fn scrape() -> Scrape {
         cut_short: 2,
         ..Terms::default()
     };
-    let mut accounts = Accounts {
-        handed: lane.handed + lane.handed,
-        in_flight,
+    let handed = lane.handed + lane.handed + taken;
+    lane.handed += taken;
+    let handed = handed + taken;
+    let output = |taken| Output {
+        taken,
         refused,
-        ..Accounts::default()
+        spared: handed - in_flight - refused - taken,
     };
-    accounts.kept = accounts.handed - in_flight - refused;
+    let accounts = Accounts {
+        handed,
+        in_flight,
+        store: output(taken),
+        sls: output(taken + taken),
+    };
+    let acked = carried + taken + taken + pending;
     lane.routed = lane.repeated + lane.held + lane.open + lane.handed + lane.dropped;
     lane.sessions.decoded = 70;
     lane.sessions.refused = std::array::from_fn(|index| index as u64);
-    let refused: u64 = lane.refused().map(|(_, count)| count).sum();
-    lane.received = lane.sessions.decoded + refused - lane.cut_short;
+    let not_decoded: u64 = lane.refused().map(|(_, count)| count).sum();
+    lane.received = lane.sessions.decoded + not_decoded - lane.cut_short;
     let lanes = vec![lane, lane];
-    let reading = Reading { lanes, accounts };
+    let reading = Reading {
+        lanes,
+        accounts,
+        carried: acked + pending + evicted + damaged - taken - taken,
+        journal: journal::Stats {
+            destinations: vec![destination(
+                "sls/-/-/proj/flows",
+                Amounts {
+                    pending,
+                    acked,
+                    evicted,
+                    damaged,
+                    refused,
+                },
+            )],
+            ..journal::Stats::default()
+        },
+    };
     Scrape {
         sum: reading.sum(),
         reading,
         waiting_bytes: 1,
         stored: Stored::default(),
+        outlets: Vec::new(),
+        sending_bytes: 0,
+    }
+}
+
+fn destination(name: &str, amounts: Amounts) -> DestinationStats {
+    DestinationStats {
+        name: name.to_owned(),
+        amounts,
+        ..DestinationStats::default()
     }
 }
 
@@ -157,14 +197,34 @@ fn imbalances(text: &str) -> Vec<String> {
                 now("daemon_in_flight"),
                 total("logstore_kept"),
                 total("logstore_refused"),
+                total("logstore_spared"),
+            ],
+        ));
+        sides.push((
+            total("daemon_handed_over"),
+            vec![
+                now("daemon_in_flight"),
+                total("sink_sls_journaled"),
+                total("sink_sls_refused"),
+                total("sink_sls_spared"),
             ],
         ));
     }
-    let unequal = sides.into_iter().filter(|(whole, parts)| {
-        let sum: u64 = parts.iter().map(|part| sums[part]).sum();
-        sums[whole] != sum
-    });
-    unequal.map(|(whole, _)| whole).collect()
+    let sum = |parts: &[String]| parts.iter().map(|part| sums[part]).sum::<u64>();
+    let unequal = sides
+        .into_iter()
+        .filter(|(whole, parts)| sums[whole] != sum(parts));
+    let mut unequal: Vec<_> = unequal.map(|(whole, _)| whole).collect();
+    for unit in ["records", "octets", "packets"] {
+        let total = |stem: &str| format!("flowlogd_sink_sls_{stem}_{unit}_total");
+        let before = ["carried_over", "journaled"].map(total);
+        let after = ["acked", "evicted", "damaged"].map(total);
+        let pending = format!("flowlogd_sink_sls_pending_{unit}");
+        if sum(&before) != sum(&after) + sums[&pending] {
+            unequal.extend(before);
+        }
+    }
+    unequal
 }
 
 #[test]
@@ -175,9 +235,18 @@ fn the_ledger_adds_up_from_the_text_alone() {
 #[test]
 fn a_record_that_is_in_no_account_can_be_seen_in_the_text() {
     let mut lost = scrape();
-    lost.reading.accounts.kept.records -= 1;
+    lost.reading.accounts.store.taken.records -= 1;
     let handed = "flowlogd_daemon_handed_over_records_total";
     assert_eq!(imbalances(&text_of(lost)), [handed]);
+    let mut lost = scrape();
+    lost.reading.accounts.sls.spared.octets += 1;
+    let handed = "flowlogd_daemon_handed_over_octets_total";
+    assert_eq!(imbalances(&text_of(lost)), [handed]);
+    let mut lost = scrape();
+    lost.reading.journal.destinations[0].amounts.acked.packets -= 1;
+    let sent =
+        ["carried_over", "journaled"].map(|stem| format!("flowlogd_sink_sls_{stem}_packets_total"));
+    assert_eq!(imbalances(&text_of(lost)), sent);
     let mut lost = scrape();
     lost.sum.held.packets += 1;
     let routed = "flowlogd_flowlog_routed_packets_total";
@@ -205,7 +274,7 @@ fn each_counter_of_a_lane_is_in_the_text() {
         lanes[0] = Terms::read_from_bytes(terms.as_bytes()).unwrap();
         let changed = Reading {
             lanes,
-            accounts: reading.accounts,
+            ..reading.clone()
         };
         let changed = Scrape {
             sum: changed.sum(),

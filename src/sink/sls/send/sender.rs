@@ -127,7 +127,7 @@ impl Sender {
     /// Reads nothing more, sends what is collected and lets requests in flight
     /// end, as far as that is done by the deadline; the rest stays in the
     /// journal.
-    pub async fn stop(self, deadline: Duration) {
+    pub async fn stop(&self, deadline: Duration) {
         self.shared
             .signal
             .send_modify(|signal| signal.is_stopping = true);

@@ -1,0 +1,197 @@
+//! The thread that makes rows durable, and who waits for it.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::daemon::clock;
+use crate::daemon::ingest::Ingest;
+use crate::daemon::ingest::outlet::embedded;
+use crate::daemon::metrics;
+use crate::journal::CommitError;
+
+/// How often progress is made durable.
+const PERSIST_EVERY: Duration = Duration::from_secs(1);
+
+/// Between the committer and those who wait for it.
+#[derive(Debug)]
+pub(in crate::daemon) struct Commits {
+    asked: Mutex<Asked>,
+    wake: Condvar,
+    durable: watch::Sender<Durable>,
+}
+
+#[derive(Debug, Default)]
+struct Asked {
+    /// Somebody waits.
+    is_urgent: bool,
+    /// No row will come any more.
+    is_over: bool,
+}
+
+/// How far commits have come.
+#[derive(Clone, Debug, Default)]
+struct Durable {
+    /// The first number that is not durable.
+    to: u64,
+    /// Commits that failed.
+    failures: u64,
+    /// Why the last one did.
+    error: Option<CommitError>,
+}
+
+impl Default for Commits {
+    fn default() -> Self {
+        let (durable, _) = watch::channel(Durable::default());
+        Self {
+            asked: Mutex::default(),
+            wake: Condvar::new(),
+            durable,
+        }
+    }
+}
+
+impl Commits {
+    /// Waits until all numbers below `end` are durable.
+    ///
+    /// # Errors
+    /// The next commit failed. The rows are in memory, and may be durable later.
+    pub(super) async fn until(&self, end: u64) -> Result<(), CommitError> {
+        let mut durable = self.durable.subscribe();
+        let failures = durable.borrow().failures;
+        self.ask(|asked| asked.is_urgent = true);
+        let is_settled = |now: &Durable| now.to >= end || now.failures > failures;
+        // The sender is ours: it is not gone.
+        let Ok(now) = durable.wait_for(is_settled).await else {
+            return Ok(());
+        };
+        match now.error {
+            Some(error) if now.to < end => Err(error),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Ends the committer after one more commit.
+    pub(in crate::daemon) fn end(&self) {
+        self.ask(|asked| asked.is_over = true);
+    }
+
+    fn ask(&self, change: impl FnOnce(&mut Asked)) {
+        change(&mut self.asked.lock().unwrap_or_else(PoisonError::into_inner));
+        self.wake.notify_one();
+    }
+
+    /// Waits until a commit is due; whether it is the last.
+    fn wait(&self, interval: Duration) -> bool {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_idle = |asked: &mut Asked| !asked.is_urgent && !asked.is_over;
+        let waited = self.wake.wait_timeout_while(asked, interval, is_idle);
+        let mut asked = waited.unwrap_or_else(PoisonError::into_inner).0;
+        asked.is_urgent = false;
+        asked.is_over
+    }
+
+    fn tell(&self, committed: Result<u64, CommitError>) {
+        self.durable.send_modify(|durable| match committed {
+            Ok(to) => durable.to = to,
+            Err(error) => {
+                durable.failures += 1;
+                durable.error = Some(error);
+            }
+        });
+    }
+}
+
+/// Starts the committer: every `interval`, and when somebody waits, what is in
+/// the journal becomes durable, and `committed` is told.
+///
+/// # Errors
+/// The system gives no thread.
+pub(in crate::daemon) fn commit(
+    ingest: Arc<Ingest>,
+    interval: Duration,
+    committed: impl Fn() + Send + 'static,
+) -> std::io::Result<JoinHandle<()>> {
+    let mut committer = Committer {
+        ingest,
+        committed: Box::new(committed),
+        persisted: Instant::now(),
+        is_failing: false,
+    };
+    Builder::new().name("committer".to_owned()).spawn(move || {
+        loop {
+            let is_last = committer.ingest.commits.wait(interval);
+            committer.turn(is_last);
+            if is_last {
+                return;
+            }
+        }
+    })
+}
+
+struct Committer {
+    ingest: Arc<Ingest>,
+    committed: Box<dyn Fn() + Send>,
+    persisted: Instant,
+    is_failing: bool,
+}
+
+impl Committer {
+    fn turn(&mut self, is_last: bool) {
+        let began = Instant::now();
+        let committed = self.ingest.journal.commit();
+        metrics::journal_committed(began.elapsed());
+        self.complain(committed.err());
+        self.ingest.commits.tell(committed);
+        (self.committed)();
+        if is_last || self.persisted.elapsed() >= PERSIST_EVERY {
+            self.persisted = Instant::now();
+            self.ingest.acknowledge();
+            if let Err(error) = self.ingest.journal.persist_progress() {
+                tracing::debug!(%error, "the journal's progress could not be written");
+            }
+        }
+    }
+
+    /// A fault is a state: the log has its begin and its end.
+    fn complain(&mut self, error: Option<CommitError>) {
+        let was_failing = std::mem::replace(&mut self.is_failing, error.is_some());
+        match error {
+            Some(error) if !was_failing => {
+                tracing::error!(%error, "rows cannot be made durable: they stay in memory; see flowlogd_journal metrics");
+            }
+            None if was_failing => tracing::info!("rows are durable again"),
+            Some(_) | None => {}
+        }
+    }
+}
+
+impl Ingest {
+    /// Acknowledges what the log store has in parts.
+    pub(super) fn acknowledge(&self) {
+        for (name, end) in self.store.durable() {
+            if let Ok(id) = self.journal.destination(&embedded(&name)) {
+                self.journal.ack(id, 0..end);
+            }
+        }
+    }
+
+    /// Has everything made durable that was appended by now, and waits for it.
+    pub(in crate::daemon) async fn commit_now(&self) {
+        let end = self.journal_stats().next_seq;
+        // What keeps it from that is in the log already.
+        let _said = self.commits.until(end).await.is_err();
+    }
+
+    /// Lets the committer end.
+    pub(in crate::daemon) fn end_commits(&self) {
+        self.commits.end();
+    }
+
+    /// Octets and such of the journal, of one moment.
+    pub(in crate::daemon) fn journal_stats(&self) -> crate::journal::Stats {
+        self.journal.stats(clock::unix_ms())
+    }
+}

@@ -1,0 +1,245 @@
+//! The way of rows behind the lanes: numbered and kept by the journal, taken by
+//! the log store at once, sent by the sender when they are durable.
+//!
+//! ```text
+//! exchange ─► writer ─► sort by outlet ─► journal ──► sender ─► cloud
+//!                                            │ number
+//! PutLogs ───────────────────────────────────┴──► log store
+//! committer: commit, acknowledge what is in parts, persist progress
+//! ```
+
+mod account;
+mod commit;
+mod frame;
+mod logs;
+mod outlet;
+mod replay;
+mod sort;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+
+use crate::daemon::clock;
+use crate::daemon::exchange::Parcel;
+use crate::daemon::losses::Place;
+use crate::flow;
+use crate::flow::Amount;
+use crate::flow::FlowBatch;
+use crate::flowlog::RoutingTable;
+use crate::journal::DestinationId;
+use crate::journal::Journal;
+use crate::journal::Kind;
+use crate::journal::Refused;
+use crate::logstore::LogStore;
+use crate::logstore::amount_of;
+use crate::sink::Destination;
+
+pub(super) use account::{Output, Refusal, Settled, sent};
+pub(super) use commit::{Commits, commit};
+pub(super) use logs::NotStored;
+pub(super) use outlet::Policy;
+
+use frame::Frame;
+use outlet::embedded;
+
+/// Takes rows from the lanes and logs from the API.
+#[derive(Debug)]
+pub(super) struct Ingest {
+    journal: Arc<Journal>,
+    store: Arc<LogStore>,
+    policy: ArcSwap<Policy>,
+    commits: Commits,
+    /// Held from a row's number to its place in the log store, which takes
+    /// numbers in rising order only, and until its end is booked: whoever reads
+    /// all accounts at one moment holds it too.
+    order: Mutex<()>,
+    /// What waited for the cloud when the journal was opened.
+    carried: Amount,
+}
+
+impl Ingest {
+    /// Takes up what an earlier run left in the journal.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub(super) fn new(
+        journal: Arc<Journal>,
+        store: Arc<LogStore>,
+        policy: Policy,
+    ) -> Result<Self, replay::ReplayError> {
+        let found = sent(&journal.stats(clock::unix_ms()));
+        let carried = found.pending + found.acked + found.evicted + found.damaged;
+        replay::replay(&journal, &store)?;
+        Ok(Self {
+            journal,
+            store,
+            policy: ArcSwap::from_pointee(policy),
+            commits: Commits::default(),
+            order: Mutex::default(),
+            carried,
+        })
+    }
+
+    /// Names all destinations of a routing table to the journal: a name that
+    /// comes later costs a segment. Gives those of the cloud.
+    pub(super) fn name(&self, table: &RoutingTable) -> Vec<(DestinationId, Destination)> {
+        let policy = self.policy.load();
+        let mut clouds = Vec::new();
+        for outlet in table.routes().filter_map(|route| policy.outlet(route)) {
+            // One too many is refused, and counted, with its first rows.
+            if let Some(name) = &outlet.store {
+                let _refused_later = self.journal.destination(&embedded(name)).is_err();
+            }
+            if let Some(cloud) = outlet.cloud
+                && let Ok(id) = self.journal.destination(&cloud.to_string())
+            {
+                clouds.push((id, cloud));
+            }
+        }
+        clouds
+    }
+
+    /// Lets rows go by another policy from now on.
+    pub(super) fn go_by(&self, policy: Policy) {
+        self.policy.store(Arc::new(policy));
+    }
+
+    /// Takes a batch; `book` is told where its rows ended, before anybody else
+    /// can read any account. What was refused is the answer.
+    pub(super) fn flows(&self, parcel: Parcel, book: impl FnOnce(&Settled)) -> Vec<Refusal> {
+        let Parcel {
+            batch,
+            routes,
+            amount,
+        } = parcel;
+        let mut settled = Settled::new(amount);
+        let order = match self.sorted(batch, &routes) {
+            Ok(sorted) => {
+                settled.refuse_unrouted(&sorted.lost);
+                let frame = Frame::new(sorted.rows, sorted.runs);
+                let order = self.order();
+                self.take(frame, &mut settled);
+                order
+            }
+            Err(refusal) => {
+                settled.refuse_all(refusal);
+                self.order()
+            }
+        };
+        settled.close();
+        book(&settled);
+        drop(order);
+        settled.refusals
+    }
+
+    fn sorted(&self, batch: FlowBatch, table: &RoutingTable) -> Result<sort::Sorted, Refusal> {
+        let exporters = batch.exporters().to_vec();
+        let amount = batch.amount();
+        sort::sort(batch, table, &self.policy.load()).map_err(|error| Refusal {
+            place: Place::LogStore,
+            amount,
+            exporters,
+            why: error.to_string(),
+        })
+    }
+
+    /// Numbers the rows of a frame and gives them to the log store; a frame too
+    /// large for the journal goes in parts.
+    fn take(&self, frame: Frame, settled: &mut Settled) {
+        if frame.rows.num_rows() == 0 {
+            return;
+        }
+        let arrival_ms = clock::unix_ms();
+        match self.number(&frame, arrival_ms) {
+            Ok(first_seq) => {
+                settled.sls.taken += frame.sent();
+                self.keep(&frame, first_seq, arrival_ms, settled);
+            }
+            Err(refused) => self.take_halves(frame, &refused, settled),
+        }
+    }
+
+    fn take_halves(&self, frame: Frame, refused: &NotTaken, settled: &mut Settled) {
+        let rows = frame.rows.clone();
+        let (kept, sent) = (frame.kept_amount(), frame.sent());
+        match frame.halves() {
+            Some((first, second)) if refused.is_too_large() => {
+                self.take(first, settled);
+                self.take(second, settled);
+            }
+            Some(_) | None => settled.refuse_by_journal(&rows, kept, sent, refused.to_string()),
+        }
+    }
+
+    fn number(&self, frame: &Frame, now_ms: u64) -> Result<u64, NotTaken> {
+        let shares = frame.shares(&self.journal)?;
+        let body = flow::to_ipc(&frame.rows)?;
+        Ok(self
+            .journal
+            .append(Kind::Flows, &shares, body.into(), now_ms)?)
+    }
+
+    fn keep(&self, frame: &Frame, first_seq: u64, arrival_ms: u64, settled: &mut Settled) {
+        for (name, run) in frame.kept() {
+            let rows = frame.part(&run);
+            let first_seq = first_seq.saturating_add(number_of(run.start));
+            let (project, logstore) = (name.project(), name.logstore());
+            let kept = self
+                .store
+                .append_rows(project, logstore, &rows, first_seq, arrival_ms);
+            match kept {
+                Ok(_) => settled.store.taken += amount_of(&rows),
+                Err(error) => settled.refuse_by_store(&rows, error.to_string()),
+            }
+        }
+    }
+
+    /// Takes the order of numbers for oneself.
+    pub(super) fn order(&self) -> MutexGuard<'_, ()> {
+        self.order.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The journal.
+    pub(super) fn journal(&self) -> &Arc<Journal> {
+        &self.journal
+    }
+
+    /// The log store.
+    pub(super) fn store(&self) -> &Arc<LogStore> {
+        &self.store
+    }
+
+    /// What waited for the cloud when the journal was opened.
+    pub(super) fn carried(&self) -> Amount {
+        self.carried
+    }
+}
+
+/// Why a frame is not in the journal.
+#[derive(Debug, thiserror::Error)]
+enum NotTaken {
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    #[error(transparent)]
+    Destination(#[from] crate::journal::DestinationError),
+    #[error("rows cannot be written down: {0}")]
+    Unfit(#[from] arrow_schema::ArrowError),
+}
+
+impl NotTaken {
+    /// Whether less at a time may be taken.
+    fn is_too_large(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused(Refused::TooLarge { .. } | Refused::Shares)
+        )
+    }
+}
+
+fn number_of(row: usize) -> u64 {
+    u64::try_from(row).unwrap_or(u64::MAX)
+}
