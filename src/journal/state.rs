@@ -199,7 +199,7 @@ impl State {
     pub(super) fn trim_window(&mut self, max: u64) {
         while let Some(frame) = self.window.oldest() {
             let is_durable = frame.head.end_seq() <= self.durable_to;
-            let is_wanted = self.window.bytes() <= max && !self.is_settled(frame);
+            let is_wanted = self.window.bytes() <= max && self.is_awaited(frame);
             if !is_durable || is_wanted {
                 break;
             }
@@ -230,12 +230,21 @@ impl State {
         self.durable_to = self.durable_to.max(end);
     }
 
-    /// Whether nobody will read a frame any more.
+    /// Whether all rows of a frame are delivered.
     pub(super) fn is_settled(&self, frame: &Held) -> bool {
         frame.shares.iter().all(|share| {
             let rows = share.seqs(frame.head.first_seq);
-            self.of(share.destination).is_none_or(|destination| {
-                destination.is_direct || destination.settled.covers(&rows)
+            self.of(share.destination)
+                .is_none_or(|destination| destination.settled.covers(&rows))
+        })
+    }
+
+    /// Whether somebody will read a frame in this run.
+    fn is_awaited(&self, frame: &Held) -> bool {
+        frame.shares.iter().any(|share| {
+            let rows = share.seqs(frame.head.first_seq);
+            self.of(share.destination).is_some_and(|destination| {
+                !destination.is_direct && !destination.settled.covers(&rows)
             })
         })
     }

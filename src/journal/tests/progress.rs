@@ -218,6 +218,23 @@ fn what_is_delivered_directly_is_acknowledged_without_being_read() {
 }
 
 #[test]
+fn what_is_delivered_directly_outlives_a_crash_until_it_is_acknowledged() {
+    let fs = FaultyFs::default();
+    let (journal, _) = open(&fs);
+    let a = journal.destination("a").unwrap();
+    journal.deliver_directly(a);
+    for body in ["1", "2", "3"] {
+        append(&journal, a, 2, body);
+        journal.commit().unwrap();
+    }
+    journal.ack(a, 0..3);
+    journal.persist_progress().unwrap();
+    fs.crash(0);
+    let (journal, _) = open(&fs);
+    assert_eq!(bodies(&journal, a), ["2", "3"]);
+}
+
+#[test]
 fn no_memory_is_kept_for_what_is_delivered_directly() {
     let (journal, _) = open(&FaultyFs::default());
     let a = journal.destination("a").unwrap();
