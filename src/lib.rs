@@ -1,6 +1,7 @@
 //! flowlogd receives NetFlow v5, NetFlow v9 and IPFIX from any vendor's
-//! exporter, merges and ages the flows, keeps them in an embedded log store and
-//! answers questions about them.
+//! exporter, merges and ages the flows, delivers them to Alibaba Cloud Log
+//! Service, keeps them in an embedded log store and answers questions about
+//! them, in the log service's own API too.
 //!
 //! # The way of a datagram
 //!
@@ -13,12 +14,13 @@
 //! 5. [`flowlog`] says to which flow logs the exporter belongs.
 //! 6. [`cache`] merges and ages flows; what leaves it fills a
 //!    [`flow::FlowBatch`].
-//! 7. [`logstore`] keeps every routed row and answers queries.
+//! 7. [`journal`] numbers the rows and keeps them on disk until each destination
+//!    has its own.
+//! 8. [`logstore`] keeps every routed row and answers queries; [`sink`] takes
+//!    rows to the cloud.
 //!
-//! [`daemon`] is the loop that calls them in this order. Beside this way stand
-//! [`journal`], which keeps rows on disk until each destination has its own,
-//! [`sink`], which takes them to the cloud, and [`api::sls`], which answers as
-//! the cloud does: the loop does not call them yet.
+//! [`daemon`] is the loop that calls them in this order. [`api`] stands before
+//! all of it, [`api::sls`] as the log service itself would.
 //!
 //! # What never happens
 //!

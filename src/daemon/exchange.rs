@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::daemon::ingest::{Output, Settled};
+use crate::daemon::ingest::{Books, Ended, Side};
 use crate::daemon::losses::{Losses, Place};
 use crate::daemon::metrics;
 use crate::flow::Amount;
@@ -27,18 +27,25 @@ pub struct Parcel {
     pub amount: Amount,
 }
 
-/// The record accounts behind the lanes, which add up in each output: `handed =
-/// in_flight + taken + refused + spared`.
+/// The record accounts behind the lanes; each output adds up to what lanes
+/// handed over.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Accounts {
     /// Taken over from lanes.
     pub handed: Amount,
+    /// What becomes of it in the log store.
+    pub store: Output,
+    /// What becomes of it on the way to the log service.
+    pub sls: Output,
+}
+
+/// `handed = in_flight + taken + refused + spared`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Output {
     /// Waiting here or with the writer.
     pub in_flight: Amount,
-    /// What the log store keeps.
-    pub store: Output,
-    /// What the journal has for the cloud.
-    pub sls: Output,
+    /// What has ended.
+    pub ended: Ended,
 }
 
 /// The bounded queue between lanes and the writer.
@@ -92,7 +99,8 @@ impl Exchange {
         }
         inner.bytes += bytes;
         inner.accounts.handed += parcel.amount;
-        inner.accounts.in_flight += parcel.amount;
+        inner.accounts.store.in_flight += parcel.amount;
+        inner.accounts.sls.in_flight += parcel.amount;
         inner.queue.push_back((Instant::now(), parcel));
         publish();
         drop(inner);
@@ -101,8 +109,8 @@ impl Exchange {
     }
 
     /// Waits for the oldest parcel; `None` after `patience`, or when the
-    /// exchange is closed and empty. The parcel stays in flight until
-    /// [`settle`](Self::settle)d.
+    /// exchange is closed and empty. The parcel stays in flight until it is
+    /// settled.
     pub fn take(&self, patience: Duration) -> Option<Parcel> {
         let deadline = Instant::now() + patience;
         let mut inner = self.lock();
@@ -120,15 +128,6 @@ impl Exchange {
             let waited = self.arrived.wait_timeout(inner, left);
             inner = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-    }
-
-    /// Books where a taken parcel ended.
-    pub(super) fn settle(&self, settled: &Settled) {
-        let mut inner = self.lock();
-        let accounts = &mut inner.accounts;
-        accounts.in_flight = accounts.in_flight - settled.amount;
-        accounts.store.add(&settled.store);
-        accounts.sls.add(&settled.sls);
     }
 
     /// Books whose rows a batch held that is dropped.
@@ -171,5 +170,17 @@ impl Exchange {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Books for Exchange {
+    fn settle(&self, side: Side, ended: Ended) {
+        let mut inner = self.lock();
+        let output = match side {
+            Side::Store => &mut inner.accounts.store,
+            Side::Sls => &mut inner.accounts.sls,
+        };
+        output.in_flight = output.in_flight - ended.sum();
+        output.ended.add(&ended);
     }
 }

@@ -64,7 +64,7 @@ impl Ledger {
             let terms = self.cells.iter().map(|cell| cell.read());
             terms.map(Terms::from_array).collect()
         };
-        let _still = self.ingest.order();
+        let _still = self.ingest.still();
         let (lanes, accounts) = self.exchange.read(lanes);
         Reading {
             lanes,
@@ -112,14 +112,14 @@ impl Reading {
         expect("routed in the lanes", sum.routed, handled);
         expect("handed over by the lanes", sum.handed, accounts.handed);
         for (what, output) in [("log store", accounts.store), ("SLS", accounts.sls)] {
-            let behind = accounts.in_flight + output.sum();
+            let behind = output.in_flight + output.ended.sum();
             expect(&format!("handed over, for {what}"), accounts.handed, behind);
         }
         let sent = self.sent();
         let behind = sent.pending + sent.acked + sent.evicted + sent.damaged;
         expect(
             "journaled for SLS",
-            self.carried + accounts.sls.taken,
+            self.carried + accounts.sls.ended.taken,
             behind,
         );
         gaps

@@ -23,7 +23,16 @@ impl Place {
     /// All of them, in the order of a record's way.
     pub const ALL: [Self; 3] = [Self::HandOver, Self::Journal, Self::LogStore];
 
-    /// The word used in answers and in the log.
+    /// What it is called in the log.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::HandOver => "hand-over",
+            Self::Journal => "journal",
+            Self::LogStore => "log store",
+        }
+    }
+
+    /// The word used in answers.
     pub const fn label(self) -> &'static str {
         match self {
             Self::HandOver => "hand-over",

@@ -6,7 +6,9 @@
 //!   └─ lane: sessions ─► intake: route, cache ─► batch
 //!                                                 │ exchange, bounded in octets
 //!                                                 ▼
-//!                                               writer ─► log store ◄─ upkeep, merge
+//!                          sender ◄─ journal ◄─ writer ─► log store ◄─ upkeep, merge
+//!                                       ▲
+//!                                    committer
 //! ```
 
 mod answer;

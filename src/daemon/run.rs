@@ -172,7 +172,7 @@ impl Daemon {
             missed = sum.missed,
             routed = sum.routed.records,
             live_flows = sum.live,
-            kept = reading.accounts.store.taken.records,
+            kept = reading.accounts.store.ended.taken.records,
             dropped = sum.dropped.records,
             "state"
         );

@@ -175,7 +175,7 @@ fn a_stopping_lane_hands_over_what_waits_for_the_cache() {
     assert!(bench.lane.drain(bench.now));
     assert_eq!(bench.terms().handed, amount(3));
     let ((), accounts) = bench.exchange.read(|| ());
-    assert_eq!(accounts.in_flight, amount(3));
+    assert_eq!(accounts.store.in_flight, amount(3));
 }
 
 #[test]

@@ -195,10 +195,10 @@ pub(super) fn stats(reading: &Reading, store: &LogStore) -> Value {
             "held": amount(sum.held),
             "open": amount(sum.open),
             "dropped": amount(sum.dropped),
-            "in_flight": amount(accounts.in_flight),
-            "kept": amount(accounts.store.taken),
-            "refused": amount(accounts.store.refused),
-            "not_kept": amount(accounts.store.spared),
+            "in_flight": amount(accounts.store.in_flight),
+            "kept": amount(accounts.store.ended.taken),
+            "refused": amount(accounts.store.ended.refused),
+            "not_kept": amount(accounts.store.ended.spared),
         },
         "sls": sls(reading),
         "journal": {
@@ -222,11 +222,13 @@ pub(super) fn stats(reading: &Reading, store: &LogStore) -> Value {
 /// The way to the cloud.
 fn sls(reading: &Reading) -> Value {
     let (output, sent) = (reading.accounts.sls, reading.sent());
+    let ended = output.ended;
     json!({
         "carried_over": amount(reading.carried),
-        "journaled": amount(output.taken),
-        "refused": amount(output.refused),
-        "not_sent": amount(output.spared),
+        "in_flight": amount(output.in_flight),
+        "journaled": amount(ended.taken),
+        "refused": amount(ended.refused),
+        "not_sent": amount(ended.spared),
         "pending": amount(sent.pending),
         "acked": amount(sent.acked),
         "evicted": amount(sent.evicted),

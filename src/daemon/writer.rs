@@ -23,7 +23,7 @@ pub(super) fn write(exchange: &Exchange, ingest: &Ingest) {
     while !exchange.is_drained() {
         if let Some(parcel) = exchange.take(PATIENCE) {
             let began = Instant::now();
-            let refusals = ingest.flows(parcel, |settled| exchange.settle(settled));
+            let refusals = ingest.flows(parcel, exchange);
             metrics::settled(began.elapsed());
             for refusal in &refusals {
                 complaints.complain(refusal);
@@ -54,7 +54,7 @@ impl Complaints {
         };
         let (records, error) = (refusal.amount.records, &refusal.why);
         let whose = Whose(&refusal.exporters);
-        let place = refusal.place.label();
+        let place = refusal.place.words();
         tracing::error!(records, unnamed, %whose, %error, "the {place} refused flows");
     }
 }

@@ -8,6 +8,8 @@
 
 mod change;
 mod check;
+#[cfg(feature = "journal")]
+mod names;
 mod prefix;
 mod resource;
 mod table;

@@ -61,9 +61,6 @@ pub enum AppendError {
     /// More logstores than the store may have.
     #[error("there are {0} logstores already, the most there may be")]
     TooMany(usize),
-    /// Their route is neither live nor among those retired last.
-    #[error("the route leads to no flow log")]
-    Unrouted,
     /// No such project or logstore can be.
     #[error(transparent)]
     Name(#[from] NameError),

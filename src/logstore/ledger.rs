@@ -31,8 +31,6 @@ pub struct Stats {
     pub refused_full: Amount,
     /// Not taken because of their project, logstore or columns.
     pub refused_unfit: Amount,
-    /// Not taken because their route is not in the routing table.
-    pub refused_unrouted: Amount,
     /// Logs taken that are no flows; they stand for nothing elsewhere here.
     pub appended_logs: u64,
     /// Logs not taken, for whatever reason.

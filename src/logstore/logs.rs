@@ -176,7 +176,7 @@ impl LogStore {
         let taken = logs.rows().and_then(|rows| {
             let rows = Brought {
                 rows: &rows,
-                first_seq: Some(first_seq),
+                first_seq,
                 arrival_ms,
                 are_logs: true,
             };

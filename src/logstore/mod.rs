@@ -69,7 +69,6 @@ pub use catalog::ProjectInfo;
 pub use error::AppendError;
 pub use error::OpenError;
 pub use error::StoreError;
-pub use flows::Refused;
 pub use ledger::Stats;
 pub use logs::Log;
 pub use logs::Logs;

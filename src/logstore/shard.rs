@@ -75,8 +75,8 @@ struct State {
 pub(super) struct Brought<'a> {
     /// Columns of flows; for logs also those of the store that they bring.
     pub(super) rows: &'a RecordBatch,
-    /// Number of the first; without one they follow the rows there are.
-    pub(super) first_seq: Option<u64>,
+    /// Number of the first.
+    pub(super) first_seq: u64,
     /// Milliseconds since 1970.
     pub(super) arrival_ms: u64,
     /// They are no flows: in the loss ledger they stand for nothing.
@@ -171,7 +171,7 @@ impl Shard {
         if state.is_over {
             return Ok(None);
         }
-        let first_seq = brought.first_seq.unwrap_or(state.next_seq);
+        let first_seq = brought.first_seq;
         let count = brought.rows.num_rows();
         let had = state.next_seq.saturating_sub(first_seq);
         let had = usize::try_from(had).map_or(count, |had| had.min(count));

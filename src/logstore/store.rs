@@ -177,19 +177,6 @@ impl LogStore {
         first_seq: u64,
         arrival_ms: u64,
     ) -> Result<Amount, AppendError> {
-        self.append_from(project, logstore, rows, Some(first_seq), arrival_ms)
-    }
-
-    /// As [`append_rows`](Self::append_rows), numbered from `first_seq` on or,
-    /// without one, after the rows the logstore has.
-    pub(super) fn append_from(
-        &self,
-        project: &str,
-        logstore: &str,
-        rows: &RecordBatch,
-        first_seq: Option<u64>,
-        arrival_ms: u64,
-    ) -> Result<Amount, AppendError> {
         if rows.num_rows() == 0 {
             return Ok(Amount::default());
         }
@@ -206,7 +193,6 @@ impl LogStore {
                 AppendError::Full(_) => stats.refused_full += amount,
                 AppendError::TooMany(_)
                 | AppendError::TooLarge(_)
-                | AppendError::Unrouted
                 | AppendError::Name(_)
                 | AppendError::Schema(_)
                 | AppendError::Store(_)

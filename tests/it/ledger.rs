@@ -173,10 +173,13 @@ impl Metrics {
                 + handed
                 + total("daemon_dropped");
             assert_eq!(total("flowlog_routed"), lanes, "{unit} in the lanes");
-            for (output, taken) in [("logstore", "kept"), ("sink_sls", "journaled")] {
+            for (output, taken, in_flight) in [
+                ("logstore", "kept", "daemon_in_flight"),
+                ("sink_sls", "journaled", "sink_sls_in_flight"),
+            ] {
                 let ended =
                     [taken, "refused", "spared"].map(|end| total(&format!("{output}_{end}")));
-                let behind = now("daemon_in_flight") + ended.iter().sum::<u64>();
+                let behind = now(in_flight) + ended.iter().sum::<u64>();
                 assert_eq!(handed, behind, "{unit} behind the lanes, {output}");
             }
             let sls = |stem: &str| total(&format!("sink_sls_{stem}"));

@@ -12,9 +12,18 @@ use crate::logstore::amount_of;
 use crate::logstore::amounts_by_exporter;
 use crate::sink::Destination;
 
-/// What one output did with what it was given.
+/// One of the two ways out of the daemon.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::daemon) enum Side {
+    /// Into the log store.
+    Store,
+    /// Into the journal, for the log service.
+    Sls,
+}
+
+/// What one side did with what it was given.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Output {
+pub struct Ended {
     /// Taken.
     pub taken: Amount,
     /// Refused: dropped.
@@ -23,31 +32,40 @@ pub struct Output {
     pub spared: Amount,
 }
 
-impl Output {
-    /// Adds another's.
-    pub fn add(&mut self, other: &Self) {
-        self.taken += other.taken;
-        self.refused += other.refused;
-        self.spared += other.spared;
+impl Ended {
+    /// Taken, and nothing else.
+    pub(super) fn taken(taken: Amount) -> Self {
+        Self {
+            taken,
+            ..Self::default()
+        }
+    }
+
+    /// Refused, and nothing else.
+    pub(super) fn refused(refused: Amount) -> Self {
+        Self {
+            refused,
+            ..Self::default()
+        }
     }
 
     /// All of it.
     pub fn sum(&self) -> Amount {
         self.taken + self.refused + self.spared
     }
+
+    /// Adds more.
+    pub fn add(&mut self, more: &Self) {
+        self.taken += more.taken;
+        self.refused += more.refused;
+        self.spared += more.spared;
+    }
 }
 
-/// Where the rows of one batch ended, in each output.
-#[derive(Debug)]
-pub(in crate::daemon) struct Settled {
-    /// What the rows stand for.
-    pub amount: Amount,
-    /// In the log store.
-    pub store: Output,
-    /// In the journal, on their way to the cloud.
-    pub sls: Output,
-    /// What was refused, and why.
-    pub refusals: Vec<Refusal>,
+/// Where it is written down what became of rows.
+pub(in crate::daemon) trait Books {
+    /// Rows that were on their way to a side ended there.
+    fn settle(&self, side: Side, ended: Ended);
 }
 
 /// Rows that were refused.
@@ -63,58 +81,39 @@ pub(in crate::daemon) struct Refusal {
     pub why: String,
 }
 
-impl Settled {
-    /// Rows of which nothing is known yet.
-    pub(super) fn new(amount: Amount) -> Self {
+/// What is being settled of one batch.
+pub(super) struct Settling<'a> {
+    books: &'a dyn Books,
+    /// What of the batch has not ended.
+    store_left: Amount,
+    sls_left: Amount,
+    /// What was refused, and why.
+    pub(super) refusals: Vec<Refusal>,
+}
+
+impl<'a> Settling<'a> {
+    /// A batch of which nothing has ended.
+    pub(super) fn new(amount: Amount, books: &'a dyn Books) -> Self {
         Self {
-            amount,
-            store: Output::default(),
-            sls: Output::default(),
+            books,
+            store_left: amount,
+            sls_left: amount,
             refusals: Vec::new(),
         }
     }
 
-    /// No output could take any row.
-    pub(super) fn refuse_all(&mut self, refusal: Refusal) {
-        self.store.refused = refusal.amount;
-        self.refusals.push(refusal);
+    /// Some of it ended at a side.
+    pub(super) fn settle(&mut self, side: Side, ended: Ended) {
+        let left = match side {
+            Side::Store => &mut self.store_left,
+            Side::Sls => &mut self.sls_left,
+        };
+        *left = *left - ended.sum();
+        self.books.settle(side, ended);
     }
 
-    /// Rows whose route leads nowhere any more.
-    pub(super) fn refuse_unrouted(&mut self, rows: &RecordBatch) {
-        if rows.num_rows() > 0 {
-            let why = "the route leads to no flow log".to_owned();
-            self.refuse_by_store(rows, why);
-        }
-    }
-
-    /// The log store did not take rows.
-    pub(super) fn refuse_by_store(&mut self, rows: &RecordBatch, why: String) {
-        let amount = self.refuse(Place::LogStore, rows, why);
-        self.store.refused += amount;
-    }
-
-    /// The journal did not take rows: so nobody did.
-    pub(super) fn refuse_by_journal(
-        &mut self,
-        rows: &RecordBatch,
-        kept: Amount,
-        sent: Amount,
-        why: String,
-    ) {
-        self.refuse(Place::Journal, rows, why);
-        self.store.refused += kept;
-        self.sls.refused += sent;
-    }
-
-    /// What no output took or refused was not meant for it.
-    pub(super) fn close(&mut self) {
-        for output in [&mut self.store, &mut self.sls] {
-            output.spared = self.amount - output.taken - output.refused;
-        }
-    }
-
-    fn refuse(&mut self, place: Place, rows: &RecordBatch, why: String) -> Amount {
+    /// Notes rows that were refused, and gives what they stand for.
+    pub(super) fn refuse(&mut self, place: Place, rows: &RecordBatch, why: String) -> Amount {
         let amount = amount_of(rows);
         self.refusals.push(Refusal {
             place,
@@ -123,6 +122,18 @@ impl Settled {
             why,
         });
         amount
+    }
+
+    /// What has not ended was not meant for its side.
+    pub(super) fn close(mut self) -> Vec<Refusal> {
+        for (side, spared) in [(Side::Store, self.store_left), (Side::Sls, self.sls_left)] {
+            let ended = Ended {
+                spared,
+                ..Ended::default()
+            };
+            self.settle(side, ended);
+        }
+        self.refusals
     }
 }
 

@@ -1,5 +1,6 @@
 //! The thread that makes rows durable, and who waits for it.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -8,9 +9,10 @@ use tokio::sync::watch;
 
 use crate::daemon::clock;
 use crate::daemon::ingest::Ingest;
-use crate::daemon::ingest::outlet::embedded;
+use crate::daemon::ingest::outlet::logstore_of;
 use crate::daemon::metrics;
 use crate::journal::CommitError;
+use crate::journal::DestinationId;
 
 /// How often progress is made durable.
 const PERSIST_EVERY: Duration = Duration::from_secs(1);
@@ -169,10 +171,17 @@ impl Committer {
 }
 
 impl Ingest {
-    /// Acknowledges what the log store has in parts.
+    /// Acknowledges what the log store has in parts, and all of a logstore that
+    /// was deleted.
     pub(super) fn acknowledge(&self) {
-        for (name, end) in self.store.durable() {
-            if let Ok(id) = self.journal.destination(&embedded(&name)) {
+        // What is in the journal is in the log store, too.
+        let order = self.order();
+        let durable: BTreeMap<_, _> = self.store.durable().into_iter().collect();
+        let stats = self.journal_stats();
+        drop(order);
+        for (id, destination) in (0..).map(DestinationId).zip(&stats.destinations) {
+            if let Some(name) = logstore_of(&destination.name) {
+                let end = durable.get(&name).copied().unwrap_or(stats.next_seq);
                 self.journal.ack(id, 0..end);
             }
         }

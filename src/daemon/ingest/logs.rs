@@ -63,7 +63,7 @@ impl Ingest {
 
     /// Numbers the logs of a group and gives them to the log store; a group too
     /// large for the journal goes in parts. Gives the number after the last.
-    fn take_logs(
+    pub(super) fn take_logs(
         &self,
         name: &LogstoreName,
         group: LogGroup,

@@ -38,11 +38,12 @@ use crate::logstore::LogStore;
 use crate::logstore::amount_of;
 use crate::sink::Destination;
 
-pub(super) use account::{Output, Refusal, Settled, sent};
+pub(super) use account::{Books, Ended, Refusal, Side, sent};
 pub(super) use commit::{Commits, commit};
 pub(super) use logs::NotStored;
 pub(super) use outlet::Policy;
 
+use account::Settling;
 use frame::Frame;
 use outlet::embedded;
 
@@ -54,9 +55,11 @@ pub(super) struct Ingest {
     policy: ArcSwap<Policy>,
     commits: Commits,
     /// Held from a row's number to its place in the log store, which takes
-    /// numbers in rising order only, and until its end is booked: whoever reads
-    /// all accounts at one moment holds it too.
+    /// numbers in rising order only.
     order: Mutex<()>,
+    /// Held while rows pass into the journal and that is booked: whoever reads
+    /// all accounts at one moment holds it too.
+    passing: Mutex<()>,
     /// What waited for the cloud when the journal was opened.
     carried: Amount,
 }
@@ -80,6 +83,7 @@ impl Ingest {
             policy: ArcSwap::from_pointee(policy),
             commits: Commits::default(),
             order: Mutex::default(),
+            passing: Mutex::default(),
             carried,
         })
     }
@@ -108,32 +112,30 @@ impl Ingest {
         self.policy.store(Arc::new(policy));
     }
 
-    /// Takes a batch; `book` is told where its rows ended, before anybody else
-    /// can read any account. What was refused is the answer.
-    pub(super) fn flows(&self, parcel: Parcel, book: impl FnOnce(&Settled)) -> Vec<Refusal> {
+    /// Takes a batch; `books` are told where its rows end. What was refused is
+    /// the answer.
+    pub(super) fn flows(&self, parcel: Parcel, books: &dyn Books) -> Vec<Refusal> {
         let Parcel {
             batch,
             routes,
             amount,
         } = parcel;
-        let mut settled = Settled::new(amount);
-        let order = match self.sorted(batch, &routes) {
+        let mut settling = Settling::new(amount, books);
+        match self.sorted(batch, &routes) {
             Ok(sorted) => {
-                settled.refuse_unrouted(&sorted.lost);
-                let frame = Frame::new(sorted.rows, sorted.runs);
-                let order = self.order();
-                self.take(frame, &mut settled);
-                order
+                if sorted.lost.num_rows() > 0 {
+                    let why = "the route leads to no flow log".to_owned();
+                    let lost = settling.refuse(Place::LogStore, &sorted.lost, why);
+                    settling.settle(Side::Store, Ended::refused(lost));
+                }
+                self.take(Frame::new(sorted.rows, sorted.runs), &mut settling);
             }
             Err(refusal) => {
-                settled.refuse_all(refusal);
-                self.order()
+                settling.settle(Side::Store, Ended::refused(refusal.amount));
+                settling.refusals.push(refusal);
             }
-        };
-        settled.close();
-        book(&settled);
-        drop(order);
-        settled.refusals
+        }
+        settling.close()
     }
 
     fn sorted(&self, batch: FlowBatch, table: &RoutingTable) -> Result<sort::Sorted, Refusal> {
@@ -149,41 +151,55 @@ impl Ingest {
 
     /// Numbers the rows of a frame and gives them to the log store; a frame too
     /// large for the journal goes in parts.
-    fn take(&self, frame: Frame, settled: &mut Settled) {
+    fn take(&self, frame: Frame, settling: &mut Settling<'_>) {
         if frame.rows.num_rows() == 0 {
             return;
         }
         let arrival_ms = clock::unix_ms();
-        match self.number(&frame, arrival_ms) {
-            Ok(first_seq) => {
-                settled.sls.taken += frame.sent();
-                self.keep(&frame, first_seq, arrival_ms, settled);
+        let order = self.order();
+        match self.journaled(&frame, arrival_ms, settling) {
+            Ok(first_seq) => self.keep(&frame, first_seq, arrival_ms, settling),
+            Err(refused) => {
+                drop(order);
+                self.take_halves(frame, &refused, settling);
             }
-            Err(refused) => self.take_halves(frame, &refused, settled),
         }
     }
 
-    fn take_halves(&self, frame: Frame, refused: &NotTaken, settled: &mut Settled) {
+    /// Puts a frame into the journal; at no moment does a reader of all
+    /// accounts find it in two, or in none.
+    fn journaled(
+        &self,
+        frame: &Frame,
+        now_ms: u64,
+        settling: &mut Settling<'_>,
+    ) -> Result<u64, NotTaken> {
+        let shares = frame.shares(&self.journal)?;
+        let body = flow::to_ipc(&frame.rows)?.into();
+        let sent = frame.sent();
+        let _still = self.still();
+        let first_seq = self.journal.append(Kind::Flows, &shares, body, now_ms)?;
+        settling.settle(Side::Sls, Ended::taken(sent));
+        Ok(first_seq)
+    }
+
+    fn take_halves(&self, frame: Frame, refused: &NotTaken, settling: &mut Settling<'_>) {
         let rows = frame.rows.clone();
         let (kept, sent) = (frame.kept_amount(), frame.sent());
         match frame.halves() {
             Some((first, second)) if refused.is_too_large() => {
-                self.take(first, settled);
-                self.take(second, settled);
+                self.take(first, settling);
+                self.take(second, settling);
             }
-            Some(_) | None => settled.refuse_by_journal(&rows, kept, sent, refused.to_string()),
+            Some(_) | None => {
+                settling.refuse(Place::Journal, &rows, refused.to_string());
+                settling.settle(Side::Store, Ended::refused(kept));
+                settling.settle(Side::Sls, Ended::refused(sent));
+            }
         }
     }
 
-    fn number(&self, frame: &Frame, now_ms: u64) -> Result<u64, NotTaken> {
-        let shares = frame.shares(&self.journal)?;
-        let body = flow::to_ipc(&frame.rows)?;
-        Ok(self
-            .journal
-            .append(Kind::Flows, &shares, body.into(), now_ms)?)
-    }
-
-    fn keep(&self, frame: &Frame, first_seq: u64, arrival_ms: u64, settled: &mut Settled) {
+    fn keep(&self, frame: &Frame, first_seq: u64, arrival_ms: u64, settling: &mut Settling<'_>) {
         for (name, run) in frame.kept() {
             let rows = frame.part(&run);
             let first_seq = first_seq.saturating_add(number_of(run.start));
@@ -191,16 +207,25 @@ impl Ingest {
             let kept = self
                 .store
                 .append_rows(project, logstore, &rows, first_seq, arrival_ms);
-            match kept {
-                Ok(_) => settled.store.taken += amount_of(&rows),
-                Err(error) => settled.refuse_by_store(&rows, error.to_string()),
-            }
+            let ended = match kept {
+                Ok(_) => Ended::taken(amount_of(&rows)),
+                Err(error) => {
+                    let why = error.to_string();
+                    Ended::refused(settling.refuse(Place::LogStore, &rows, why))
+                }
+            };
+            settling.settle(Side::Store, ended);
         }
     }
 
     /// Takes the order of numbers for oneself.
-    pub(super) fn order(&self) -> MutexGuard<'_, ()> {
+    fn order(&self) -> MutexGuard<'_, ()> {
         self.order.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets nothing pass from the exchange's accounts to the journal's.
+    pub(super) fn still(&self) -> MutexGuard<'_, ()> {
+        self.passing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The journal.

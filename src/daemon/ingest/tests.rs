@@ -1,7 +1,14 @@
 //! Rows through journal and log store, without lanes.
 
+use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use prost::Message as _;
+use serde_json::Value;
+use tokio::runtime::Builder;
 
 use super::*;
 use crate::config::Config;
@@ -11,7 +18,9 @@ use crate::journal;
 use crate::journal::Disk;
 use crate::logstore;
 use crate::logstore::Limits;
+use crate::logstore::LogstoreName;
 use crate::logstore::Query;
+use crate::sink::{Content, Log, LogGroup};
 
 /// Three flow logs: one stays here, two are sent, one of these to the logstore
 /// of the first.
@@ -76,26 +85,22 @@ impl House {
     }
 
     /// Gives rows of these flow logs, each of 1 record, 100 octets, 2 packets.
-    fn give(&self, logs: &[&str]) -> (Settled, Vec<Refusal>) {
+    fn give(&self, logs: &[&str]) -> (Page, Vec<Refusal>) {
         let mut batch = FlowBatch::default();
         for (host, log) in (0_u32..).zip(logs) {
             batch.push(&record(host, self.route(log)), None, EXPORTER, 0);
         }
+        let amount = batch.amount();
         let parcel = Parcel {
-            amount: batch.amount(),
+            amount,
             batch,
             routes: Arc::clone(&self.table),
         };
-        let mut booked = None;
-        let refusals = self.ingest().flows(parcel, |settled| {
-            booked = Some(Settled {
-                amount: settled.amount,
-                store: settled.store,
-                sls: settled.sls,
-                refusals: Vec::new(),
-            });
-        });
-        (booked.unwrap(), refusals)
+        let page = RefCell::default();
+        let refusals = self.ingest().flows(parcel, &page);
+        let page: Page = page.into_inner();
+        assert_eq!((page.store.sum(), page.sls.sum()), (amount, amount));
+        (page, refusals)
     }
 
     fn route(&self, log: &str) -> u16 {
@@ -104,29 +109,51 @@ impl House {
         found.map_or(u16::MAX, |route| route.id.0)
     }
 
-    /// Flow log and last octet of the source, in the order of `seq`.
+    /// Number, flow log and source, in the order of numbers.
     fn rows(&self, logstore: &str) -> Vec<(u64, String, String)> {
         let sql = format!("SELECT seq, \"flow-log\", srcaddr FROM proj.{logstore} ORDER BY seq");
+        let row = |row: Vec<String>| {
+            let [seq, flow_log, source] = row.try_into().unwrap();
+            (seq.parse().unwrap(), flow_log, source)
+        };
+        self.ask(&sql).into_iter().map(row).collect()
+    }
+
+    /// Rows as text.
+    fn ask(&self, sql: &str) -> Vec<Vec<String>> {
         let limits = Limits {
             rows_max: 100_000,
-            time_max: std::time::Duration::from_secs(30),
+            time_max: Duration::from_secs(30),
         };
-        let query = Query { sql, limits };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build();
-        let answer = runtime
-            .unwrap()
-            .block_on(self.ingest().store().query(query));
-        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
-        let rows = answer.unwrap().rows;
-        let row =
-            |row: &Vec<serde_json::Value>| (row[0].as_u64().unwrap(), text(&row[1]), text(&row[2]));
-        rows.iter().map(row).collect()
+        let sql = sql.to_owned();
+        let runtime = Builder::new_current_thread().enable_time().build();
+        let asked = self.ingest().store().query(Query { sql, limits });
+        let rows = runtime.unwrap().block_on(asked).unwrap().rows;
+        let text = |value: &Value| value.as_str().map_or(value.to_string(), str::to_owned);
+        rows.iter()
+            .map(|row| row.iter().map(text).collect())
+            .collect()
     }
 
     fn sent(&self) -> journal::Amounts {
         sent(&self.ingest().journal_stats())
+    }
+}
+
+/// What was booked.
+#[derive(Debug, Default)]
+struct Page {
+    store: Ended,
+    sls: Ended,
+}
+
+impl Books for RefCell<Page> {
+    fn settle(&self, side: Side, ended: Ended) {
+        let mut page = self.borrow_mut();
+        match side {
+            Side::Store => page.store.add(&ended),
+            Side::Sls => page.sls.add(&ended),
+        }
     }
 }
 
@@ -286,4 +313,77 @@ fn a_journal_that_was_removed_goes_on_above_the_rows_there_are() {
     let rows = house.rows("flows");
     assert_eq!(rows.len(), 3);
     assert!(rows[1].0 < rows[2].0);
+}
+
+#[test]
+fn logs_of_clients_come_back_after_a_crash() {
+    let mut house = House::new("");
+    let runtime = Builder::new_multi_thread().build().unwrap();
+    let rare = Duration::from_secs(60);
+    let committer = commit(Arc::clone(house.ingest()), rare, || {}).unwrap();
+    for number in [1, 2] {
+        let group = group(number);
+        let body = Bytes::from(group.encode_to_vec());
+        // The committer need not wait for its time when somebody waits for it.
+        let stored = house.ingest().logs(flows(), group, body);
+        runtime.block_on(stored).unwrap();
+        if number == 1 {
+            house.ingest().store().flush().unwrap();
+        }
+    }
+    house.ingest().end_commits();
+    committer.join().unwrap();
+    let sql = "SELECT seq, __topic__, element(rest, 'word') FROM proj.flows ORDER BY seq";
+    let before = house.ask(sql);
+    assert_eq!(before.len(), 4);
+    assert_eq!(before[3][1..], ["audit", "b2"]);
+    house.reopen();
+    assert_eq!(house.ask(sql), before);
+}
+
+#[test]
+fn a_deleted_logstore_does_not_come_back_with_the_journal() {
+    let mut house = House::new("");
+    house.give(&["here", "here"]);
+    house.ingest().journal().commit().unwrap();
+    let store = house.ingest().store();
+    store.delete_logstore("proj", "flows").unwrap();
+    house.ingest().acknowledge();
+    house.ingest().journal().persist_progress().unwrap();
+    house.reopen();
+    assert!(house.ingest().store().durable().is_empty());
+}
+
+#[test]
+fn a_log_group_too_large_for_a_frame_goes_in_several() {
+    let mut house = House::new("");
+    house.quota = 64 << 10;
+    house.reopen();
+    let mut group = group(1);
+    group.logs = std::iter::repeat_n(group.logs, 200).flatten().collect();
+    let body = Bytes::from(group.encode_to_vec());
+    house.ingest().take_logs(&flows(), group, body).unwrap();
+    let sql = "SELECT element(rest, 'word') FROM proj.flows ORDER BY seq";
+    assert_eq!(house.ask(sql).concat(), ["a1", "b1"].repeat(200));
+}
+
+fn flows() -> LogstoreName {
+    LogstoreName::new("proj", "flows").unwrap()
+}
+
+/// Two logs that are no flows.
+fn group(number: u32) -> LogGroup {
+    let log = |word: &str| Log {
+        time: 1_795_233_600,
+        contents: vec![Content {
+            key: "word".to_owned(),
+            value: Bytes::from(format!("{word}{number}")),
+        }],
+        time_ns: None,
+    };
+    LogGroup {
+        logs: vec![log("a"), log("b")],
+        topic: Some("audit".to_owned()),
+        ..LogGroup::default()
+    }
 }

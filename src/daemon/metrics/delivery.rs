@@ -46,12 +46,14 @@ pub(super) const JOURNAL: &[Metric] = table! {
 pub(super) const SINK: &[Metric] = table! {
     "flowlogd_sink_sls_carried_over" "Flows that waited for SLS at the start"
         Moved(|now| now.reading.carried);
+    "flowlogd_sink_sls_in_flight" "Between the lanes and the journal"
+        Held(|now| now.reading.accounts.sls.in_flight);
     "flowlogd_sink_sls_journaled" "Flows put into the journal for SLS"
-        Moved(|now| now.reading.accounts.sls.taken);
+        Moved(|now| now.reading.accounts.sls.ended.taken);
     "flowlogd_sink_sls_refused" "Flows for SLS that the journal did not take"
-        Moved(|now| now.reading.accounts.sls.refused);
+        Moved(|now| now.reading.accounts.sls.ended.refused);
     "flowlogd_sink_sls_spared" "Flows that are not for SLS"
-        Moved(|now| now.reading.accounts.sls.spared);
+        Moved(|now| now.reading.accounts.sls.ended.spared);
     "flowlogd_sink_sls_pending" "Flows on their way to SLS"
         Held(|now| now.reading.sent().pending);
     "flowlogd_sink_sls_acked" "Flows that SLS has, or that are dead letters"

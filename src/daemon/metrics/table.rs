@@ -156,15 +156,21 @@ const CACHE: &[Metric] = table! {
 
 const LOGSTORE: &[Metric] = table! {
     "flowlogd_logstore_kept" "Flows the log store took"
-        Moved(|now| now.reading.accounts.store.taken);
+        Moved(|now| now.reading.accounts.store.ended.taken);
     "flowlogd_logstore_refused" "Flows the log store could not take"
-        Moved(|now| now.reading.accounts.store.refused);
+        Moved(|now| now.reading.accounts.store.ended.refused);
     "flowlogd_logstore_spared" "Flows the log store is not to keep"
-        Moved(|now| now.reading.accounts.store.spared);
+        Moved(|now| now.reading.accounts.store.ended.spared);
     "flowlogd_logstore_refused_reason_records_total" "Records the log store could not take, by why; of this run and store."
         CountBy("reason", refusals);
     "flowlogd_logstore_unflushed" "In the log store's memory, not yet in a part"
         Held(|now| now.stored.stats.unflushed);
+    "flowlogd_logstore_discarded" "In memory only when their logstore was deleted"
+        Moved(|now| now.stored.stats.discarded);
+    "flowlogd_logstore_deleted" "In parts when their logstore was deleted"
+        Moved(|now| now.stored.stats.deleted);
+    "flowlogd_logstore_logs_total" "Logs of clients, which are no flows: taken, and refused."
+        CountBy("fate", |now| labels(["taken", "refused"], [now.stored.stats.appended_logs, now.stored.stats.refused_logs]));
     "flowlogd_logstore_tail_bytes" "Memory of rows that are in no part yet, in octets."
         Level(|now| now.stored.stats.tail_bytes);
     "flowlogd_logstore_parts" "Parts on disk."
@@ -214,7 +220,7 @@ const DAEMON: &[Metric] = table! {
     "flowlogd_daemon_dropped" "Flows dropped because cache and hand-over were full"
         Moved(|now| now.sum.dropped);
     "flowlogd_daemon_in_flight" "Between the lanes and the log store"
-        Held(|now| now.reading.accounts.in_flight);
+        Held(|now| now.reading.accounts.store.in_flight);
     "flowlogd_daemon_hand_over_bytes" "Memory of batches that wait for the log store, in octets."
         Level(|now| now.waiting_bytes);
     "flowlogd_daemon_hand_over_seconds" "Time a batch waited between its lane and the log store."
@@ -316,11 +322,7 @@ fn odometers(now: &Scrape) -> [u64; 3] {
 fn refusals(now: &Scrape) -> Vec<(String, u64)> {
     let stats = &now.stored.stats;
     labels(
-        ["full", "unfit", "unrouted"],
-        [
-            stats.refused_full.records,
-            stats.refused_unfit.records,
-            stats.refused_unrouted.records,
-        ],
+        ["full", "unfit"],
+        [stats.refused_full.records, stats.refused_unfit.records],
     )
 }

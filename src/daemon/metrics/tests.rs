@@ -7,8 +7,8 @@ use zerocopy::{FromBytes as _, IntoBytes as _};
 
 use super::*;
 use crate::cache;
-use crate::daemon::exchange::Accounts;
-use crate::daemon::ingest::Output;
+use crate::daemon::exchange::{Accounts, Output};
+use crate::daemon::ingest::Ended;
 use crate::journal;
 use crate::journal::Amounts;
 use crate::journal::DestinationStats;
@@ -92,16 +92,18 @@ fn scrape() -> Scrape {
     let handed = lane.handed + lane.handed + taken;
     lane.handed += taken;
     let handed = handed + taken;
-    let output = |taken| Output {
-        taken,
-        refused,
-        spared: handed - in_flight - refused - taken,
+    let output = |in_flight, taken| Output {
+        in_flight,
+        ended: Ended {
+            taken,
+            refused,
+            spared: handed - in_flight - refused - taken,
+        },
     };
     let accounts = Accounts {
         handed,
-        in_flight,
-        store: output(taken),
-        sls: output(taken + taken),
+        store: output(in_flight, taken),
+        sls: output(in_flight + refused, taken + taken),
     };
     let acked = carried + taken + taken + pending;
     lane.routed = lane.repeated + lane.held + lane.open + lane.handed + lane.dropped;
@@ -203,7 +205,7 @@ fn imbalances(text: &str) -> Vec<String> {
         sides.push((
             total("daemon_handed_over"),
             vec![
-                now("daemon_in_flight"),
+                now("sink_sls_in_flight"),
                 total("sink_sls_journaled"),
                 total("sink_sls_refused"),
                 total("sink_sls_spared"),
@@ -235,11 +237,11 @@ fn the_ledger_adds_up_from_the_text_alone() {
 #[test]
 fn a_record_that_is_in_no_account_can_be_seen_in_the_text() {
     let mut lost = scrape();
-    lost.reading.accounts.store.taken.records -= 1;
+    lost.reading.accounts.store.ended.taken.records -= 1;
     let handed = "flowlogd_daemon_handed_over_records_total";
     assert_eq!(imbalances(&text_of(lost)), [handed]);
     let mut lost = scrape();
-    lost.reading.accounts.sls.spared.octets += 1;
+    lost.reading.accounts.sls.ended.spared.octets += 1;
     let handed = "flowlogd_daemon_handed_over_octets_total";
     assert_eq!(imbalances(&text_of(lost)), [handed]);
     let mut lost = scrape();

@@ -372,10 +372,7 @@ impl From<AppendError> for CatalogError {
             AppendError::Name(error) => Self::Name(error),
             AppendError::Store(error) => Self::Store(error),
             AppendError::ReadOnly => Self::ReadOnly,
-            AppendError::Full(_)
-            | AppendError::TooLarge(_)
-            | AppendError::Unrouted
-            | AppendError::Schema(_) => {
+            AppendError::Full(_) | AppendError::TooLarge(_) | AppendError::Schema(_) => {
                 Self::Store(StoreError::Io(std::io::Error::other(error.to_string())))
             }
         }

@@ -99,7 +99,7 @@ fn amount(records: u64, octets: u64, packets: u64) -> Amount {
 }
 
 #[test]
-fn a_batch_is_split_by_route_and_every_column_comes_back_from_disk() {
+fn every_column_comes_back_from_disk() {
     let dir = tempfile::tempdir().unwrap();
     let store = LogStore::open(Settings::new(dir.path())).unwrap();
     let table = table();
@@ -115,7 +115,17 @@ fn a_batch_is_split_by_route_and_every_column_comes_back_from_disk() {
             batch.push(&record, detail, exporter, 7);
         }
     }
-    assert!(store.append(batch, &table, HOUR).is_ok());
+    let rows = batch.into_arrow(&table).unwrap();
+    // As they were pushed: one row of each exporter, then another.
+    for (row, place) in [("sag", "flows"), ("flowlogd", "netflow")]
+        .into_iter()
+        .cycle()
+        .take(4)
+        .enumerate()
+    {
+        let rows = rows.slice(row, 1);
+        store.append_next(place.0, place.1, &rows, HOUR).unwrap();
+    }
     let sql = "SELECT seq, \"Instance_id\", snid, \"flow-log\", exporter, srcaddr, dstport, bytes, \
                \"tcp-flags\", domain, records, \"end\", rest, nexthop \
                FROM flows ORDER BY \"Instance_id\", seq";
@@ -163,23 +173,6 @@ fn a_batch_is_split_by_route_and_every_column_comes_back_from_disk() {
         (stats.appended, stats.durable),
         (amount(8, 6, 4), amount(8, 6, 4))
     );
-}
-
-#[test]
-fn rows_of_an_unknown_route_are_refused_and_the_others_taken() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = LogStore::open(Settings::new(dir.path())).unwrap();
-    let table = table();
-    let exporter: IpAddr = "198.51.100.1".parse().unwrap();
-    let mut batch = FlowBatch::default();
-    batch.push(&record(route(&table, exporter), 5), None, exporter, 0);
-    batch.push(&record(60_000, 9), None, exporter, 0);
-    let refused = store.append(batch, &table, HOUR).unwrap_err();
-    assert_eq!(refused.amount, amount(2, 9, 1));
-    assert_eq!(refused.error.to_string(), "the route leads to no flow log");
-    assert_eq!(store.stats().refused_unrouted, amount(2, 9, 1));
-    assert_eq!(store.stats().appended, amount(2, 5, 1));
-    assert_eq!(rows_of(&store, "SELECT bytes FROM flows"), [[json!(5)]]);
 }
 
 #[test]

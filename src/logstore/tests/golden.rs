@@ -35,7 +35,8 @@ fn write_golden(dir: &Path) {
         let mut batch = FlowBatch::default();
         let record = record(route(&table, exporter), octets);
         batch.push(&record, detail, exporter, 7);
-        store.append(batch, &table, HOUR).unwrap();
+        let rows = batch.into_arrow(&table).unwrap();
+        store.append_next("sag", "flows", &rows, HOUR).unwrap();
         store.flush().unwrap();
     }
     store.append_logs("sag", "flows", &logs(), 7, HOUR).unwrap();

@@ -12,6 +12,7 @@ use arrow_array::types::Int32Type;
 use serde_json::Value;
 use serde_json::json;
 
+use super::shard::Shard;
 use super::*;
 use crate::flow::Amount;
 
@@ -64,7 +65,15 @@ impl LogStore {
         rows: &RecordBatch,
         arrival_ms: u64,
     ) -> Result<Amount, AppendError> {
-        self.append_from(project, logstore, rows, None, arrival_ms)
+        let is_it = |shard: &&Arc<Shard>| {
+            shard.name.project() == project && shard.name.logstore() == logstore
+        };
+        let shards = self.shards();
+        let next = shards
+            .iter()
+            .find(is_it)
+            .map_or(0, |shard| shard.next_seqs().0);
+        self.append_rows(project, logstore, rows, next, arrival_ms)
     }
 }
 
