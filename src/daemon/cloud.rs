@@ -6,10 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::{Config, Service, Sls};
 use crate::flowlog::FlowLog;
-use crate::sink::sls::Skew;
-use crate::sink::sls::credentials::{Chain, Environment, Fetcher, Keeper, Origin};
-use crate::sink::sls::sign::Scheme;
-use crate::sink::sls::{BuildError, Directory, Transport, Unroutable, Way};
+use crate::sink::sls::{BuildError, Directory, Scheme, Skew, Transport, Unroutable, Way};
+use crate::sink::sls::{Chain, Environment, Fetcher, Keeper, Origin};
 use crate::sink::{Destination, Endpoint, FieldChoice};
 
 /// What the configuration says of endpoints, keys and fields.

@@ -109,7 +109,14 @@ impl Service {
         let stopping = is_stopping.then(|| "stopping".to_owned());
         let ended = self.workers().iter().any(Worker::has_ended) && !is_stopping;
         let ended = ended.then(|| "a lane has ended: restart the daemon".to_owned());
-        stopping.into_iter().chain(ended).collect()
+        let uncommitted = self.parts.ingest.has_ended() && !is_stopping;
+        let uncommitted =
+            uncommitted.then(|| "nothing becomes durable any more: restart the daemon".to_owned());
+        stopping
+            .into_iter()
+            .chain(ended)
+            .chain(uncommitted)
+            .collect()
     }
 
     /// The routing table in force.

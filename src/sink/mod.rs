@@ -5,7 +5,7 @@
 
 pub mod sls;
 
-pub use sls::credentials::Secret;
-pub use sls::proto::{Content, Log, LogGroup, LogGroupList, LogTag};
 pub use sls::sign;
-pub use sls::{Compression, Compressor, Destination, Endpoint, FieldChoice, Sender, decompress};
+pub use sls::{Compression, Compressor, decompress};
+pub use sls::{Content, Log, LogGroup, LogGroupList, LogTag};
+pub use sls::{Destination, Endpoint, FieldChoice, Secret, Sender};

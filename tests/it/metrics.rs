@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::sender::{Spoofer, V5Exporter, paced};
 use crate::support::{Daemon, flow_log, have};
@@ -139,7 +140,15 @@ fn template(id: u16) -> Vec<u8> {
 
 #[test]
 fn a_scrape_is_what_the_document_says_and_promtool_likes_it() {
-    let daemon = Daemon::start(&flow_log("active-s = 2\ninactive-s = 1\n"));
+    let dir = TempDir::new().unwrap();
+    let key = dir.path().join("key");
+    std::fs::write(&key, "access-key-id = id\naccess-key-secret = secret\n").unwrap();
+    // A log service that nobody runs.
+    let settings = format!(
+        "active-s = 2\ninactive-s = 1\n[sls]\nendpoint = \"127.0.0.1:9\"\nlinger-ms = 10\n\
+         access-key-file = {key:?}\n"
+    );
+    let daemon = Daemon::start(&flow_log(&settings));
     let mut exporter = V5Exporter::new(9, daemon.port);
     // Three consistent messages establish an exporter.
     for _ in 0..3 {
@@ -150,7 +159,8 @@ fn a_scrape_is_what_the_document_says_and_promtool_likes_it() {
     });
     daemon.query("SELECT count(*) FROM flows");
     daemon.wait_until("all metrics there", |daemon| {
-        daemon.text("/metrics").contains("{exporter=\"127.0.0.9\"}")
+        let text = daemon.text("/metrics");
+        text.contains("{exporter=\"127.0.0.9\"}") && text.contains("verdict=\"connect\"")
     });
     let text = daemon.text("/metrics");
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");

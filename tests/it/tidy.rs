@@ -47,6 +47,9 @@ const IMPURE: [&str; 14] = [
     "tracing::",
 ];
 
+/// Rooms within a room, each with a door of its own.
+const INNER_ROOMS: [&str; 3] = ["api::auth", "api::sls", "sink::sls"];
+
 /// How output is printed; only the last room speaks to a person.
 const PRINTING: [&str; 4] = ["eprint!", "eprintln!", "print!", "println!"];
 
@@ -205,10 +208,18 @@ impl SourceFile {
         let paths = self.code.split("crate::").skip(1);
         let inner = paths.filter_map(|path| {
             let (room, rest) = path.split_once("::")?;
-            let (module, _) = rest.split_once("::")?;
-            let is_module = !module.is_empty() && module.chars().all(is_module_character);
+            let (mut reached, mut rest) = (room.to_owned(), rest);
+            let mut doors = 0;
+            while let Some((module, inner)) = rest.split_once("::") {
+                if module.is_empty() || !module.chars().all(is_module_character) {
+                    break;
+                }
+                reached = format!("{reached}::{module}");
+                doors += usize::from(!INNER_ROOMS.contains(&reached.as_str()));
+                rest = inner;
+            }
             let is_other = ROOMS.contains(&room) && self.room() != Some(room);
-            (is_module && is_other).then(|| format!("reaches into `{room}::{module}`"))
+            (doors > 0 && is_other).then(|| format!("reaches into `{reached}`"))
         });
         inner.collect()
     }
@@ -427,6 +438,12 @@ mod planted {
             "crate::wire::field_reader::read()",
             "reaches into `wire::field_reader`",
         );
+        is_refused(
+            "daemon/mod.rs",
+            "use crate::sink::sls::pace::Aimd;",
+            "reaches into `sink::sls::pace`",
+        );
+        is_fine("daemon/mod.rs", "use crate::sink::sls::{Sender, Way};");
         is_fine(
             "flow/mod.rs",
             "use crate::wire::Template; crate::wire::decode(x);",

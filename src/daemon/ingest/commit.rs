@@ -13,6 +13,7 @@ use crate::daemon::ingest::outlet::logstore_of;
 use crate::daemon::metrics;
 use crate::journal::CommitError;
 use crate::journal::DestinationId;
+use crate::journal::Fault;
 
 /// How often progress is made durable.
 const PERSIST_EVERY: Duration = Duration::from_secs(1);
@@ -42,6 +43,8 @@ struct Durable {
     failures: u64,
     /// Why the last one did.
     error: Option<CommitError>,
+    /// Nothing becomes durable any more.
+    has_ended: bool,
 }
 
 impl Default for Commits {
@@ -59,20 +62,26 @@ impl Commits {
     /// Waits until all numbers below `end` are durable.
     ///
     /// # Errors
-    /// The next commit failed. The rows are in memory, and may be durable later.
+    /// The next commit failed: the rows are in memory, and may be durable later.
+    /// Or there is no next commit.
     pub(super) async fn until(&self, end: u64) -> Result<(), CommitError> {
         let mut durable = self.durable.subscribe();
         let failures = durable.borrow().failures;
         self.ask(|asked| asked.is_urgent = true);
-        let is_settled = |now: &Durable| now.to >= end || now.failures > failures;
+        let is_settled = |now: &Durable| now.to >= end || now.failures > failures || now.has_ended;
         // The sender is ours: it is not gone.
         let Ok(now) = durable.wait_for(is_settled).await else {
             return Ok(());
         };
-        match now.error {
-            Some(error) if now.to < end => Err(error),
-            Some(_) | None => Ok(()),
+        match now.to >= end {
+            true => Ok(()),
+            false => Err(now.error.unwrap_or(CommitError(Fault::Io))),
         }
+    }
+
+    /// Whether nothing becomes durable any more.
+    pub(in crate::daemon) fn have_ended(&self) -> bool {
+        self.durable.borrow().has_ended
     }
 
     /// Ends the committer after one more commit.
@@ -131,6 +140,14 @@ pub(in crate::daemon) fn commit(
             }
         }
     })
+}
+
+/// However its thread ends, nobody waits for it in vain.
+impl Drop for Committer {
+    fn drop(&mut self) {
+        let durable = &self.ingest.commits.durable;
+        durable.send_modify(|durable| durable.has_ended = true);
+    }
 }
 
 struct Committer {
@@ -192,6 +209,11 @@ impl Ingest {
         let end = self.journal_stats().next_seq;
         // What keeps it from that is in the log already.
         let _said = self.commits.until(end).await.is_err();
+    }
+
+    /// Whether nothing becomes durable any more.
+    pub(in crate::daemon) fn has_ended(&self) -> bool {
+        self.commits.have_ended()
     }
 
     /// Lets the committer end.

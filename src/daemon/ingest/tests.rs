@@ -387,3 +387,17 @@ fn group(number: u32) -> LogGroup {
         ..LogGroup::default()
     }
 }
+
+#[test]
+fn nobody_waits_for_a_committer_that_has_ended() {
+    let house = House::new("");
+    let committer = commit(Arc::clone(house.ingest()), Duration::from_secs(60), || {});
+    house.ingest().end_commits();
+    committer.unwrap().join().unwrap();
+    assert!(house.ingest().has_ended());
+    let group = group(1);
+    let body = Bytes::from(group.encode_to_vec());
+    let runtime = Builder::new_multi_thread().build().unwrap();
+    let refused = runtime.block_on(house.ingest().logs(flows(), group, body));
+    assert!(matches!(refused, Err(NotStored::NotDurable(_))));
+}

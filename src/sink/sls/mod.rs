@@ -3,7 +3,7 @@
 //! 1. [`LogGroupWriter`] writes rows as the Logs of a LogGroup, a [`Batcher`]
 //!    collects them to [`Batch`]es that a request carries, a [`Compressor`]
 //!    makes them small.
-//! 2. A [`Request`] is signed ([`sign`]) with [`credentials`] at a time [`Skew`]
+//! 2. A [`Request`] is signed ([`sign`]) with credentials ([`Keeper`]) at a time [`Skew`]
 //!    corrects, sent by the [`Client`] when [`Limiters`] and [`Drain`] let it,
 //!    and its [`Response`] judged ([`verdict`](verdict())).
 //! 3. [`Delivery`] says what happens next to the rows of a batch; what the
@@ -15,19 +15,19 @@
 //! Only `client`, `credentials`, `dead_letter` and `send` wait, ask or write:
 //! time and random numbers are arguments of all others.
 
-pub mod credentials;
-pub mod proto;
 pub mod sign;
 
 mod batch;
 mod client;
 mod compress;
+mod credentials;
 mod dead_letter;
 mod delivery;
 mod encode;
 mod index;
 mod pace;
 mod pack;
+mod proto;
 mod request;
 mod send;
 mod skew;
@@ -41,6 +41,9 @@ mod tests;
 pub use batch::{Batch, BatchKey, Batcher, Limits};
 pub use client::{BuildError, Client, Response, Transport, TransportError};
 pub use compress::{CompressError, Compression, Compressor, DecompressError, decompress};
+pub use credentials::{
+    Chain, Credentials, CredentialsError, Environment, Fetcher, Keeper, Origin, Secret,
+};
 pub use dead_letter::{DeadLetter, DeadLetterError, DeadLetters, DeadLettersFound};
 pub use delivery::{Action, Delivery, Outcome, Patience, Piece, Why};
 pub use encode::{
@@ -49,11 +52,13 @@ pub use encode::{
 pub use index::index;
 pub use pace::{Aimd, Backoff, Drain, Feedback, Limiters, Permit};
 pub use pack::{PackId, PackIds, shard_hash};
+pub use proto::{Content, Log, LogGroup, LogGroupList, LogTag};
 pub use request::{Body, Endpoint, EndpointError, Place, Request, Route, SignedRequest};
 pub use send::{
     Destination, DestinationNameError, Directory, Order, OutletStats, Sender, SenderSettings,
     StartError, Trouble, Unroutable, Way,
 };
+pub use sign::Scheme;
 pub use skew::Skew;
 pub use verdict::{Hold, Scope, Verdict, verdict};
 

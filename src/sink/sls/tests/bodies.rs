@@ -77,7 +77,7 @@ fn group(batch: &Batch) -> LogGroup {
 /// The number of each row, as its log says.
 fn flow_ids(batch: &Batch) -> Vec<u64> {
     let logs = group(batch).logs.into_iter();
-    let id = |log: proto::Log| {
+    let id = |log: Log| {
         let content = log.contents.last().cloned().unwrap();
         let text = String::from_utf8(content.value.to_vec()).unwrap();
         text.split_once('-').unwrap().1.parse().unwrap()
