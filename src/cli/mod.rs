@@ -13,6 +13,8 @@ mod exit;
 #[cfg(feature = "logstore")]
 mod files;
 mod health;
+#[cfg(feature = "logstore")]
+mod journal;
 mod man;
 mod output;
 mod parts;
@@ -55,6 +57,8 @@ enum Command {
     Query(query::Args),
     Top(top::Args),
     Parts(parts::Args),
+    #[cfg(feature = "logstore")]
+    Journal(journal::Args),
     Health(health::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -74,6 +78,8 @@ impl Command {
             Self::Query(args) => query::run(&args),
             Self::Top(args) => top::run(&args),
             Self::Parts(args) => parts::run(&args),
+            #[cfg(feature = "logstore")]
+            Self::Journal(args) => journal::run(&args),
             Self::Health(args) => health::run(&args),
             Self::Completions(args) => completions::run(&args),
             Self::Man(args) => man::run(&args),
@@ -126,16 +132,19 @@ mod tests {
 
     #[test]
     fn every_command_and_option_has_a_help_text() {
-        for command in command().get_subcommands() {
-            assert!(command.get_about().is_some(), "{}", command.get_name());
-            for argument in command.get_arguments() {
-                assert!(
-                    argument.get_help().is_some(),
-                    "{} {}",
-                    command.get_name(),
-                    argument.get_id()
-                );
-            }
+        command().get_subcommands().for_each(has_help);
+    }
+
+    fn has_help(command: &clap::Command) {
+        let name = command.get_name();
+        assert!(command.get_about().is_some(), "{name}");
+        for argument in command.get_arguments() {
+            assert!(
+                argument.get_help().is_some(),
+                "{name} {}",
+                argument.get_id()
+            );
         }
+        command.get_subcommands().for_each(has_help);
     }
 }

@@ -42,5 +42,5 @@ mod worker;
 mod writer;
 
 pub use run::{Daemon, run};
-pub use settings::{DiskBudget, log_store_directory};
+pub use settings::{DiskBudget, journal_directory, log_store_directory};
 pub use start::{disk_budget, state_directory};

@@ -112,7 +112,7 @@ pub fn log_store_directory(state: &Path) -> PathBuf {
 }
 
 /// The journal's own directory in a daemon's state directory.
-pub(super) fn journal_directory(state: &Path) -> PathBuf {
+pub fn journal_directory(state: &Path) -> PathBuf {
     state.join("journal")
 }
 

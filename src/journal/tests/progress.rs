@@ -177,8 +177,8 @@ fn a_second_journal_on_the_same_directory_is_refused() {
     let mut rows = 0;
     let seen = inspect(&Disk::new(dir.path()), |frame| rows += frame.rows).unwrap();
     assert_eq!(
-        (rows, seen.segments.len(), seen.is_damaged()),
-        (3, 1, false)
+        (rows, seen.segments.len(), seen.complaints()),
+        (3, 1, vec![])
     );
     assert_eq!(seen.name_of(a), Some("a"));
     drop(journal);
