@@ -1,5 +1,6 @@
 //! `flowlogd run`
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -76,7 +77,8 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
     Ok(runtime.context("starting threads")?)
 }
 
-/// What is locked is free again once the other process ends.
+/// What is locked is free again once the other process ends; what this user
+/// may not use, somebody has to allow or configure.
 pub(super) fn of_daemon(error: anyhow::Error) -> Failure {
     let is_locked = |cause: &(dyn std::error::Error + 'static)| {
         matches!(cause.downcast_ref(), Some(OpenError::Locked { .. }))
@@ -88,5 +90,18 @@ pub(super) fn of_daemon(error: anyhow::Error) -> Failure {
     if error.chain().any(is_locked) {
         return Failure::try_later(format!("{error:#}"));
     }
+    if error.chain().any(is_forbidden) {
+        let uid = nix::unistd::geteuid();
+        return Failure::config(format!("{error:#} (uid {uid})"));
+    }
     Failure::from(error)
+}
+
+/// Whether a file, directory or port is not for this user, or not for anybody.
+fn is_forbidden(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let kind = cause.downcast_ref().map(std::io::Error::kind);
+    matches!(
+        kind,
+        Some(ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
+    )
 }

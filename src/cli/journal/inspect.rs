@@ -304,7 +304,7 @@ progress  next row 10
 snapshot  5 octets as of row 5
 
 segment               octets  first-seq  end-seq  frames  rows  damaged  unfinished
-0000000000000001.seg     545          1       10       3     9        0           0
+0000000000000001.seg     517          1       10       3     9        0           0
 
 destination (records)  low-water  pending  acked  evicted  damaged  refused
 embedded/proj/flows            3        7      2        0        0        0
@@ -337,7 +337,7 @@ sls/-/-/proj/flows             1        9      0        0        0        0
             "snapshot": {"octets": 5, "seq": 5},
             "segments": [{
                 "name": "0000000000000001.seg",
-                "octets": 545,
+                "octets": 517,
                 "version": 1,
                 "first_seq": 1,
                 "end_seq": 10,
@@ -360,9 +360,9 @@ sls/-/-/proj/flows             1        9      0        0        0        0
         let (text, _) = printed(|out, dir| frames(out, dir, Layout::Table));
         let expected = "\
 segment                  offset     octets     first-seq    rows  kind       appended                  records for
-0000000000000001.seg        185        120             1       2  flows      2026-11-21T12:00:00.000Z  2 embedded/proj/flows, 2 sls/-/-/proj/flows
-0000000000000001.seg        305        120             3       3  flows      2026-11-21T12:00:00.250Z  3 embedded/proj/flows, 3 sls/-/-/proj/flows
-0000000000000001.seg        425        120             6       4  log-group  1970-01-01T00:00:00.000Z  4 embedded/proj/flows, 4 sls/-/-/proj/flows
+0000000000000001.seg        157        120             1       2  flows      2026-11-21T12:00:00.000Z  2 embedded/proj/flows, 2 sls/-/-/proj/flows
+0000000000000001.seg        277        120             3       3  flows      2026-11-21T12:00:00.250Z  3 embedded/proj/flows, 3 sls/-/-/proj/flows
+0000000000000001.seg        397        120             6       4  log-group  1970-01-01T00:00:00.000Z  4 embedded/proj/flows, 4 sls/-/-/proj/flows
 ";
         assert_eq!(text, expected);
     }
@@ -381,7 +381,7 @@ segment                  offset     octets     first-seq    rows  kind       app
         };
         let first = json!({
             "segment": "0000000000000001.seg",
-            "offset": 185,
+            "offset": 157,
             "octets": 120,
             "first_seq": 1,
             "rows": 2,

@@ -143,7 +143,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path());
         let expected = "\
-at                    endpoint           project  logstore  status  error-code       message       request-id  first-seq  rows  compression
+at                    endpoint           project  logstore  status  error-code       message        request-id  first-seq  rows  compression
 2026-11-21T12:00:00Z  https://127.0.0.1  proj     flows        400  PostBodyInvalid  bad\\u{1b} row  -                   7     2  lz4
 2026-11-21T12:00:00Z  https://127.0.0.1  proj     flows        400  PostBodyInvalid  bad\\u{1b} row  5B0C               12     2  lz4
 ";
