@@ -12,25 +12,25 @@ use crate::sender::{V5Exporter, paced};
 use crate::support::{Daemon, flow_log, free_port};
 
 /// What stands in for the cloud.
-struct Cloud {
+pub(crate) struct Cloud {
     dir: TempDir,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Cloud {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (dir, port) = (TempDir::new().unwrap(), free_port());
         Self { dir, port }
     }
 
     /// Starts it with the logstore that the bridge writes to, or without.
-    fn start(&self) -> Daemon {
+    pub(crate) fn start(&self) -> Daemon {
         let daemon = Daemon::start_serving(self.port, self.dir.path(), KEYS);
         assert!(daemon.url.ends_with(&format!(":{}", self.port)));
         daemon
     }
 
-    fn write_secret(&self) {
+    pub(crate) fn write_secret(&self) {
         fs::write(self.dir.path().join("secret"), "cloud-secret\n").unwrap();
     }
 }
@@ -39,7 +39,7 @@ const KEYS: &str = "[[access-key]]\nid = \"bridge\"\nsecret-file = \"DIR/secret\
                     projects = [\"test*\"]\n";
 
 /// Settings of a bridge to a cloud: every record a row, sent as soon as may be.
-fn bridge(dir: &Path, cloud: &Cloud, more: &str) -> String {
+pub(crate) fn bridge(dir: &Path, cloud: &Cloud, more: &str) -> String {
     let key = dir.join("key");
     fs::write(
         &key,
@@ -55,14 +55,14 @@ fn bridge(dir: &Path, cloud: &Cloud, more: &str) -> String {
 }
 
 /// Flows the log service has of a bridge's, and how many different.
-fn arrived(cloud: &Daemon) -> (u64, u64) {
+pub(crate) fn arrived(cloud: &Daemon) -> (u64, u64) {
     let sql = "SELECT count(*), count(DISTINCT element(rest, 'flow-id')) FROM test.flows";
     let rows = cloud.try_query(sql);
     let number = |index: usize| rows.first()?.get(index)?.as_u64();
     (number(0).unwrap_or(0), number(1).unwrap_or(0))
 }
 
-fn sls(daemon: &Daemon) -> BTreeMap<String, u64> {
+pub(crate) fn sls(daemon: &Daemon) -> BTreeMap<String, u64> {
     let stats = daemon.get("/api/v1/stats");
     let accounts = stats["sls"].as_object().into_iter().flatten();
     let records = |account: &Value| account["records"].as_u64().unwrap_or(0);

@@ -1,13 +1,15 @@
-//! A disk that is full for a while.
+//! A disk that is full for a while, and a journal at its quota.
 
 use std::fs;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::bridge::{Cloud, arrived, bridge, sls};
 use crate::namespace::with_private_mounts;
 use crate::peers::run;
-use crate::sender::V5Exporter;
+use crate::sender::{V5Exporter, paced};
 use crate::support::{Daemon, flow_log};
 
 const SETTINGS: &str = "cache = \"off\"\n[logstore]\ntail-age-s = 1\ntail-bytes = 1048576\n";
@@ -27,8 +29,13 @@ fn a_full_disk_costs_counted_flows_until_there_is_space_again() {
         let ballast = dir.path().join("ballast");
         let filled = fs::write(&ballast, vec![1; 16 << 20]);
         assert!(filled.is_err(), "the disk is not full");
-        let mut refusals = 0;
-        while refusals < 6 {
+        let (mut refusals, mut rounds) = (0, 0);
+        while refusals < 6 || fault(&daemon) != json!("enospc") {
+            rounds += 1;
+            assert!(
+                rounds < 60,
+                "the journal does not say that the disk is full"
+            );
             let before = records(&daemon, "refused");
             for _ in 0..200 {
                 exporter.send();
@@ -39,10 +46,13 @@ fn a_full_disk_costs_counted_flows_until_there_is_space_again() {
             refusals += u32::from(records(&daemon, "refused") > before);
         }
         assert_eq!(daemon.text("/healthz"), "ok\n");
+        assert_eq!(fault_metric(&daemon), "1");
+        assert_eq!(daemon.get("/api/v1/stats")["gaps"], json!([]));
         let refused = records(&daemon, "refused");
         let complaints = [
             "cannot write to the log store",
-            "the log store refused flows",
+            "the log-store refused flows",
+            "rows cannot be made durable",
         ]
         .map(|words| daemon.logged(words));
 
@@ -51,6 +61,7 @@ fn a_full_disk_costs_counted_flows_until_there_is_space_again() {
             let stats = daemon.get("/api/v1/stats");
             settled(daemon) == u64::from(exporter.sent())
                 && stats["log_store"]["unflushed"]["records"] == json!(0)
+                && stats["journal"]["fault"].is_null()
         });
         let refused_at_all = records(&daemon, "refused");
         let kept = records(&daemon, "kept");
@@ -71,9 +82,82 @@ fn a_full_disk_costs_counted_flows_until_there_is_space_again() {
         assert_eq!(complaints[0], 1);
         assert_eq!(complaints[1], 3, "six and more batches were refused");
         assert_eq!(daemon.logged("the log store can be written again"), 1);
+        assert_eq!(complaints[2], 1);
+        assert_eq!(daemon.logged("rows are durable again"), 1);
+        assert_eq!(fault_metric(&daemon), "0");
+        let journal = daemon.get("/api/v1/stats")["journal"].clone();
+        assert_eq!(journal["durable_to"], journal["next_seq"]);
         drop(daemon);
         run("umount", &place.to_string());
     });
+}
+
+/// reliability.md row 6.
+#[test]
+fn a_journal_at_its_quota_drops_the_oldest_and_counts_them() {
+    let cloud = Cloud::new();
+    cloud.write_secret();
+    let dir = TempDir::new().unwrap();
+    let quota = 16 << 20;
+    let settings = format!("[logstore]\ntail-age-s = 1\n[journal]\nquota-bytes = {quota}\n");
+    let daemon = Daemon::start_in(dir.path(), &bridge(dir.path(), &cloud, &settings));
+    let mut exporter = V5Exporter::new(42, daemon.port);
+    let mut rounds = 0;
+    while sls(&daemon)["evicted"] == 0 {
+        rounds += 1;
+        assert!(
+            rounds < 60,
+            "nothing is dropped: {}",
+            daemon.get("/api/v1/stats")
+        );
+        paced(500, Duration::from_secs(1), |_| exporter.send());
+        let stats = daemon.get("/api/v1/stats");
+        assert!(stats["journal"]["disk_bytes"].as_u64().unwrap() <= quota);
+        assert_eq!(stats["gaps"], json!([]));
+    }
+    let sent = u64::from(exporter.sent());
+    daemon.wait_until("journaled", |daemon| sls(daemon)["journaled"] == sent);
+    let before = sls(&daemon);
+    let places = daemon.get("/api/v1/destinations");
+    let mut places = places.as_array().unwrap().iter();
+    let place = places
+        .find(|place| place["name"] == "sls/-/-/test/flows")
+        .unwrap();
+    assert_eq!(place["evicted"]["records"], before["evicted"]);
+    assert_eq!(place["evicted"]["octets"], before["evicted"] * 100);
+    assert_eq!(before["acked"] + before["refused"] + before["damaged"], 0);
+    assert_eq!(before["pending"] + before["evicted"], sent);
+
+    let service = cloud.start();
+    daemon.wait_until("drained", |daemon| sls(daemon)["pending"] == 0);
+    println!(
+        "{sent} flows: {} dropped within {quota} octets",
+        before["evicted"]
+    );
+    let left = sent - before["evicted"];
+    assert_eq!(arrived(&service).1, left);
+    // The newest are there without a gap.
+    let kept = daemon.query(&format!(
+        "SELECT min(srcaddr) FROM (SELECT srcaddr FROM flows ORDER BY seq DESC LIMIT {left})"
+    ));
+    let there = service.query("SELECT min(srcaddr) FROM test.flows");
+    assert_eq!(there, kept);
+    assert_eq!(daemon.get("/api/v1/stats")["gaps"], json!([]));
+    assert_eq!(daemon.query("SELECT count(*) FROM flows"), [[json!(sent)]]);
+}
+
+/// What keeps the journal from writing.
+fn fault(daemon: &Daemon) -> Value {
+    daemon.get("/api/v1/stats")["journal"]["fault"].clone()
+}
+
+/// The same as a metric: whether it is a full disk.
+fn fault_metric(daemon: &Daemon) -> String {
+    let text = daemon.text("/metrics");
+    let mut values = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("flowlogd_journal_fault{reason=\"enospc\"} "));
+    values.next().unwrap().to_owned()
 }
 
 /// Flows whose end is known.

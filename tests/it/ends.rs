@@ -2,14 +2,17 @@
 
 use std::collections::HashSet;
 use std::net::UdpSocket;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::namespace::with_private_mounts;
+use crate::peers::run;
 use crate::sender::{V5Exporter, paced};
-use crate::support::{Daemon, flow_log};
+use crate::support::{Daemon, PROGRAM, configure, flow_log, free_port};
 
 const SETTINGS: &str = "cache = \"off\"\n[logstore]\ntail-age-s = 1\n";
 
@@ -102,25 +105,67 @@ fn v9_message(sequence: u32, with_template: bool) -> Vec<u8> {
     message
 }
 
+/// reliability.md row 34, also where only the journal is shared.
 #[test]
 fn a_second_daemon_on_the_same_directory_is_refused() {
     let dir = TempDir::new().unwrap();
     let _first = Daemon::start_in(dir.path(), &flow_log(SETTINGS));
-    let config = dir.path().join("second.toml");
-    let text = format!(
-        "[listen]\naddresses = [\"127.0.0.1:0\"]\n[http]\naddress = \"127.0.0.1:0\"\n\
-         [state]\ndir = {:?}\n",
-        dir.path()
-    );
-    std::fs::write(&config, text).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_flowlogd"))
+    let other = TempDir::new().unwrap();
+    let own_store = format!("[logstore]\ndir = {:?}\n", other.path());
+    for (settings, said) in [
+        ("", "logstore/LOCK is locked by process"),
+        (own_store.as_str(), "journal/LOCK is locked by pid"),
+    ] {
+        let config = dir.path().join("second.toml");
+        let text = format!(
+            "[listen]\naddresses = [\"127.0.0.1:0\"]\n[http]\naddress = \"127.0.0.1:0\"\n\
+             [state]\ndir = {:?}\n{settings}",
+            dir.path()
+        );
+        std::fs::write(&config, text).unwrap();
+        let (code, text) = refused(&config);
+        assert_eq!(code, Some(75), "{text}");
+        assert!(text.contains(said), "{text}");
+    }
+}
+
+/// reliability.md row 9.
+#[test]
+fn a_state_directory_that_cannot_be_written_is_named_with_the_user() {
+    with_private_mounts(|| {
+        let dir = TempDir::new().unwrap();
+        let place = dir.path().display();
+        run("mount", &format!("-t tmpfs none {place}"));
+        // One that was never used, and one that was.
+        let new = configure(free_port(), dir.path(), "");
+        let used = dir.path().join("used");
+        std::fs::create_dir(&used).unwrap();
+        let daemon = Daemon::start_in(&used, &flow_log(SETTINGS));
+        assert_eq!(daemon.terminate().code(), Some(0));
+        run("mount", &format!("-o remount,ro {place}"));
+        for (config, path) in [
+            (new, dir.path().join("logstore")),
+            (used.join("flowlogd.toml"), used.join("logstore")),
+        ] {
+            let (code, text) = refused(&config);
+            assert_eq!(code, Some(78), "{text}");
+            assert!(text.contains(&path.display().to_string()), "{text}");
+            assert!(text.contains("Read-only file system"), "{text}");
+            assert!(text.contains("(uid 0)"), "{text}");
+        }
+        run("umount", &place.to_string());
+    });
+}
+
+/// How a daemon ends that does not start, and what it says.
+fn refused(config: &Path) -> (Option<i32>, String) {
+    let output = Command::new(PROGRAM)
         .args(["run", "--config"])
-        .arg(&config)
+        .arg(config)
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(75), "{said}");
-    assert!(said.contains("is locked by process"), "{said}");
+    (output.status.code(), said)
 }
 
 /// Rows, and how many different source addresses they have: one each.

@@ -1,5 +1,6 @@
 //! A well-behaved exporter of our own, and one that floods.
 
+use std::io;
 use std::io::IoSlice;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsRawFd;
@@ -32,6 +33,11 @@ impl V5Exporter {
 
     /// Sends one datagram of 30 flows, none of which was sent before.
     pub(crate) fn send(&mut self) {
+        self.try_send().unwrap();
+    }
+
+    /// The same to a collector that may be gone; what is not sent comes next.
+    pub(crate) fn try_send(&mut self) -> io::Result<()> {
         let mut datagram = Vec::with_capacity(24 + 30 * 48);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         datagram.extend(5_u16.to_be_bytes());
@@ -50,8 +56,9 @@ impl V5Exporter {
             datagram.extend(99_500_u32.to_be_bytes());
             datagram.extend([4, 0, 1, 187, 0, 0x10, 6, 0, 0, 0, 0, 0, 24, 24, 0, 0]);
         }
-        self.socket.send(&datagram).unwrap();
+        self.socket.send(&datagram)?;
         self.sequence += 30;
+        Ok(())
     }
 }
 

@@ -167,6 +167,11 @@ impl Daemon {
 
     /// Ends it as a crash would.
     pub(crate) fn kill(mut self) {
+        self.crash();
+    }
+
+    /// The same where another is to take its place.
+    pub(crate) fn crash(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }

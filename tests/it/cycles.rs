@@ -1,0 +1,284 @@
+//! SIGKILL under load, again and again, with an account of what was sent.
+//!
+//! reliability.md row 1: acknowledged ⊆ recovered ⊆ sent, and no cycle needs a
+//! hand.
+
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+use std::net::Ipv4Addr;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::bridge::{Cloud, bridge, sls};
+use crate::sender::V5Exporter;
+use crate::support::{Daemon, free_port};
+
+/// Datagrams of 30 flows in a second.
+const LOAD: u32 = 150;
+/// From the kill to an answer that says ready.
+const READY_WITHIN: Duration = Duration::from_secs(2);
+/// Rows acknowledged longer ago are known not to be sent again: progress is
+/// durable every second, and a commit takes a while.
+const PERSISTED_AFTER: Duration = Duration::from_millis(1_500);
+/// Rows asked for at once.
+const PAGE: usize = 5_000;
+
+#[test]
+fn killed_under_load_again_and_again_it_loses_nothing_that_was_durable() {
+    let cycles = std::env::var("FLOWLOGD_CYCLES").map_or(3, |text| text.parse().unwrap());
+    let mut pair = Pair::start();
+    let load = Load::start(pair.port);
+    for cycle in 0..cycles {
+        pair.live(random(50..1_500));
+        pair.strike(cycle);
+    }
+    pair.live(200);
+    let sent = load.end();
+    pair.settle();
+    let stored = rows(&pair.daemon, "seq");
+    let arrived = rows(&pair.service, "element(rest, 'flow-id')");
+    pair.judge(sent, &stored, &arrived);
+}
+
+/// A bridge, the cloud it writes to, and what is known of their rows.
+struct Pair {
+    dir: TempDir,
+    port: u16,
+    cloud: Cloud,
+    daemon: Daemon,
+    service: Daemon,
+    /// Numbers of rows that were durable before a kill.
+    durable: Vec<Range<u64>>,
+    /// The first number that was free when the bridge was ready.
+    first: u64,
+    /// Rows acknowledged in this run of the bridge, and when.
+    acked: Vec<(Instant, u64)>,
+    /// Rows that may have been sent twice.
+    repeated_max: u64,
+    slowest: Duration,
+}
+
+impl Pair {
+    fn start() -> Self {
+        let cloud = Cloud::new();
+        cloud.write_secret();
+        let service = cloud.start();
+        let (dir, port) = (TempDir::new().unwrap(), free_port());
+        let daemon = start_bridge(port, dir.path(), &cloud);
+        Self {
+            first: journal(&daemon, "next_seq"),
+            dir,
+            port,
+            cloud,
+            daemon,
+            service,
+            durable: Vec::new(),
+            acked: Vec::new(),
+            repeated_max: 0,
+            slowest: Duration::ZERO,
+        }
+    }
+
+    /// Lets some time pass under load.
+    fn live(&mut self, ms: u64) {
+        let end = Instant::now() + Duration::from_millis(ms);
+        while Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(25));
+            self.acked
+                .push((Instant::now(), sls(&self.daemon)["acked"]));
+        }
+    }
+
+    /// Kills one or both, and starts them again.
+    fn strike(&mut self, cycle: usize) {
+        let (kills_bridge, kills_cloud) =
+            [(true, false), (false, true), (true, true), (true, false)][cycle % 4];
+        let stats = self.daemon.get("/api/v1/stats");
+        let number = |value: &Value| value.as_u64().unwrap();
+        let durable_to = number(&stats["journal"]["durable_to"]);
+        // The load goes on until the kill: some more may be under way by then.
+        let under_way = number(&stats["sls"]["pending"]["records"]) + u64::from(LOAD) * 30;
+        if kills_cloud {
+            self.service.crash();
+            self.repeated_max += under_way;
+        }
+        if kills_bridge {
+            self.daemon.crash();
+            self.durable.push(self.first..durable_to);
+            self.repeated_max +=
+                under_way + self.acked_lately(number(&stats["sls"]["acked"]["records"]));
+        }
+        let began = Instant::now();
+        if kills_cloud {
+            self.service = self.cloud.start();
+        }
+        let cloud_after = began.elapsed();
+        let began = Instant::now();
+        if kills_bridge {
+            self.daemon = start_bridge(self.port, self.dir.path(), &self.cloud);
+            self.first = journal(&self.daemon, "next_seq");
+            self.acked.clear();
+        }
+        let bridge_after = began.elapsed();
+        println!(
+            "cycle {cycle}: durable to {durable_to}, {under_way} under way; ready again: \
+             cloud {cloud_after:?}, bridge {bridge_after:?}"
+        );
+        self.slowest = self.slowest.max(cloud_after).max(bridge_after);
+    }
+
+    /// Rows whose acknowledgement may not have been durable yet.
+    fn acked_lately(&self, now: u64) -> u64 {
+        let mut before = self.acked.iter().rev();
+        let known = before.find(|(at, _)| at.elapsed() >= PERSISTED_AFTER);
+        now - known.map_or(0, |(_, acked)| *acked)
+    }
+
+    /// Waits until all that is left is in the cloud.
+    fn settle(&mut self) {
+        self.daemon.wait_until("drained", |daemon| {
+            let is_durable = journal(daemon, "durable_to") == journal(daemon, "next_seq");
+            is_durable && sls(daemon)["pending"] == 0
+        });
+        self.durable
+            .push(self.first..journal(&self.daemon, "durable_to"));
+        for daemon in [&self.daemon, &self.service] {
+            assert_eq!(daemon.get("/api/v1/stats")["gaps"], serde_json::json!([]));
+        }
+        let sls = sls(&self.daemon);
+        assert_eq!((sls["evicted"], sls["damaged"], sls["refused"]), (0, 0, 0));
+    }
+
+    fn judge(&self, sent: u64, stored: &[(u64, u32)], arrived: &[(u64, u32)]) {
+        let mut flows = HashSet::new();
+        let kept: BTreeMap<u64, u32> = stored.iter().copied().collect();
+        assert_eq!(kept.len(), stored.len(), "a number is there twice");
+        for (seq, flow) in &kept {
+            assert!(u64::from(*flow) < sent, "{flow} was not sent");
+            assert!(
+                flows.insert(flow),
+                "flow {flow} is there twice, at last as {seq}"
+            );
+        }
+        let delivered: BTreeMap<u64, u32> = arrived.iter().copied().collect();
+        assert_eq!(delivered, kept, "cloud and log store have different rows");
+        let durable: u64 = self
+            .durable
+            .iter()
+            .map(|rows| rows.end - rows.start.min(rows.end))
+            .sum();
+        for rows in &self.durable {
+            let lost = rows.clone().find(|seq| !kept.contains_key(seq));
+            assert_eq!(lost, None, "lost of {rows:?}, which were durable");
+        }
+        let repeated = (arrived.len() - delivered.len()) as u64;
+        println!(
+            "{sent} flows sent, {durable} known to be durable, {} recovered; {repeated} sent \
+             twice of {} that may be; ready again after {:?} at most",
+            kept.len(),
+            self.repeated_max,
+            self.slowest
+        );
+        assert!(durable > 0);
+        assert!(
+            repeated <= self.repeated_max,
+            "{repeated} rows were sent twice"
+        );
+        assert!(self.slowest < READY_WITHIN, "{:?}", self.slowest);
+    }
+}
+
+fn start_bridge(port: u16, dir: &Path, cloud: &Cloud) -> Daemon {
+    Daemon::start_on(
+        port,
+        dir,
+        &bridge(dir, cloud, "[logstore]\ntail-age-s = 2\n"),
+    )
+}
+
+fn journal(daemon: &Daemon, what: &str) -> u64 {
+    daemon.get("/api/v1/stats")["journal"][what]
+        .as_u64()
+        .unwrap()
+}
+
+/// The number a row has at the bridge, and which flow it is.
+fn rows(daemon: &Daemon, number: &str) -> Vec<(u64, u32)> {
+    let (mut rows, mut after) = (Vec::new(), Value::from(0));
+    loop {
+        let page = daemon.query(&format!(
+            "SELECT seq, {number}, srcaddr FROM test.flows WHERE seq > {after} \
+             ORDER BY seq LIMIT {PAGE}"
+        ));
+        let Some(last) = page.last() else {
+            return rows;
+        };
+        after = last[0].clone();
+        rows.extend(
+            page.iter()
+                .map(|row| (number_of(&row[1]), flow_of(&row[2]))),
+        );
+    }
+}
+
+/// Of a row: a number, or what stands behind the journal's id.
+fn number_of(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_else(|| {
+        let (_, number) = value.as_str().unwrap().rsplit_once('-').unwrap();
+        number.parse().unwrap()
+    })
+}
+
+/// What the exporter counts up in the source address.
+fn flow_of(address: &Value) -> u32 {
+    let address: Ipv4Addr = address.as_str().unwrap().parse().unwrap();
+    u32::from(address) - 0x0a00_0000
+}
+
+/// Flows that come at an even rate, whether or not anybody takes them.
+struct Load {
+    is_over: Arc<AtomicBool>,
+    sent: Arc<AtomicU64>,
+    thread: JoinHandle<()>,
+}
+
+impl Load {
+    fn start(port: u16) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let sent = Arc::new(AtomicU64::new(0));
+        let (told, counted) = (Arc::clone(&is_over), Arc::clone(&sent));
+        let thread = std::thread::spawn(move || {
+            let mut exporter = V5Exporter::new(81, port);
+            while !told.load(Ordering::Relaxed) {
+                // Nobody listens while the bridge is down.
+                let _taken = exporter.try_send().is_ok();
+                counted.store(u64::from(exporter.sent()), Ordering::Relaxed);
+                std::thread::sleep(Duration::from_secs(1) / LOAD);
+            }
+        });
+        Self {
+            is_over,
+            sent,
+            thread,
+        }
+    }
+
+    /// Ends it and says how many flows were sent.
+    fn end(self) -> u64 {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap();
+        self.sent.load(Ordering::Relaxed)
+    }
+}
+
+fn random(range: Range<u64>) -> u64 {
+    let random = RandomState::new().hash_one(0);
+    range.start + random % (range.end - range.start)
+}
