@@ -1,4 +1,5 @@
-//! GetHistograms: `GET /logstores/{logstore}?type=histogram`.
+//! GetHistograms: `GET /logstores/{logstore}?type=histogram`, or with `/index`
+//! before the question mark.
 
 use axum::response::Response;
 use serde_json::{Value, json};

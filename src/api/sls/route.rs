@@ -24,13 +24,7 @@ pub(super) async fn answer(front: &Front, request: &Request<'_>) -> Result<Respo
             "POST" => logs::post(front, request, logstore).await,
             _ => Err(Failure::method(method)),
         },
-        ["logstores", logstore, "index"] => match method {
-            "GET" => index::get(front, request, logstore).await,
-            "POST" => index::create(front, request, logstore).await,
-            "PUT" => index::update(front, request, logstore).await,
-            "DELETE" => index::delete(front, request, logstore).await,
-            _ => Err(Failure::method(method)),
-        },
+        ["logstores", logstore, "index"] => index(front, request, method, logstore).await,
         ["logstores", logstore, "shards"] => match method {
             "GET" => shards::list(front, request, logstore).await,
             _ => Err(Failure::method(method)),
@@ -81,6 +75,24 @@ async fn logstore(
         ("POST", _) => put::put(front, request, logstore).await,
         ("PUT", _) => logstores::update(front, request, logstore).await,
         ("DELETE", _) => logstores::delete(front, request, logstore).await,
+        _ => Err(Failure::method(method)),
+    }
+}
+
+async fn index(
+    front: &Front,
+    request: &Request<'_>,
+    method: &str,
+    logstore: &str,
+) -> Result<Response, Failure> {
+    let parameters = request.parameters();
+    match (method, parameters.text("type")) {
+        // `alibabacloud-sls20201230` asks for them here.
+        ("GET", Some("histogram")) => histograms::get(front, request, logstore).await,
+        ("GET", _) => index::get(front, request, logstore).await,
+        ("POST", _) => index::create(front, request, logstore).await,
+        ("PUT", _) => index::update(front, request, logstore).await,
+        ("DELETE", _) => index::delete(front, request, logstore).await,
         _ => Err(Failure::method(method)),
     }
 }

@@ -151,6 +151,17 @@ async fn a_histogram_adds_up() {
     }
 }
 
+/// `alibabacloud-sls20201230` asks for one at the index.
+#[tokio::test]
+async fn a_histogram_is_the_same_at_both_its_paths() {
+    let front = filled().await;
+    let target = v1("").replace("type=log", "type=histogram");
+    let answer = get(&front, &target).await;
+    let at_index = get(&front, &target.replace("flows?", "flows/index?")).await;
+    assert_eq!(at_index.header("x-log-count"), "7");
+    assert_eq!(at_index.json(), answer.json());
+}
+
 #[tokio::test]
 async fn topics_come_in_pages() {
     let front = filled().await;
