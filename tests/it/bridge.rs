@@ -14,6 +14,7 @@ use crate::support::{Daemon, flow_log, free_port};
 /// What stands in for the cloud.
 pub(crate) struct Cloud {
     dir: TempDir,
+    /// TCP port of its HTTP listener.
     pub(crate) port: u16,
 }
 
@@ -30,6 +31,7 @@ impl Cloud {
         daemon
     }
 
+    /// Writes the secret of the access key `bridge`.
     pub(crate) fn write_secret(&self) {
         fs::write(self.dir.path().join("secret"), "cloud-secret\n").unwrap();
     }

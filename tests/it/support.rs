@@ -275,10 +275,15 @@ pub(crate) fn have(programs: &[&str]) -> bool {
     if missing.is_empty() {
         return true;
     }
-    let required = std::env::var("FLOWLOGD_REQUIRE_PEERS").is_ok_and(|value| value == "1");
-    assert!(!required, "not installed: {missing:?}");
-    println!("skipped: not installed: {missing:?}");
+    skip(&format!("not installed: {missing:?}"));
     false
+}
+
+/// Says why a test is skipped; where peers are required it fails instead.
+pub(crate) fn skip(why: &str) {
+    let required = std::env::var("FLOWLOGD_REQUIRE_PEERS").is_ok_and(|value| value == "1");
+    assert!(!required, "{why}");
+    println!("skipped: {why}");
 }
 
 /// PATH with the system folders, where Debian puts exporters.
