@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::sender::{V5Exporter, paced};
-use crate::support::{Daemon, flow_log, free_port};
+use crate::support::{Daemon, flow_log, free_tcp_port};
 
 /// What stands in for the cloud.
 pub(crate) struct Cloud {
@@ -20,7 +20,7 @@ pub(crate) struct Cloud {
 
 impl Cloud {
     pub(crate) fn new() -> Self {
-        let (dir, port) = (TempDir::new().unwrap(), free_port());
+        let (dir, port) = (TempDir::new().unwrap(), free_tcp_port());
         Self { dir, port }
     }
 

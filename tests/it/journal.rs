@@ -24,6 +24,9 @@ fn a_journal_can_be_looked_into_while_it_is_written_and_after_a_kill() {
         stats["records"]["kept"]["records"] == 300
             && stats["journal"]["durable_to"] == stats["journal"]["next_seq"]
     });
+    daemon.wait_until("noted in its progress", |_| {
+        inspected(dir.path())["next_seq"] == 301
+    });
     let beside = inspected(dir.path());
     assert_eq!(beside["destinations"][0]["name"], "embedded/test/flows");
     assert_eq!(beside["destinations"][0]["pending"]["records"], 300);
@@ -67,7 +70,8 @@ fn journal(dir: &Path, words: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), printed)
 }
 
-fn inspected(dir: &Path) -> Value {
+/// What `flowlogd journal inspect` finds below `dir`.
+pub(crate) fn inspected(dir: &Path) -> Value {
     let (code, printed) = journal(dir, &["inspect", "-o", "json"]);
     assert_eq!(code, Some(0), "{printed}");
     serde_json::from_str(&printed).unwrap()

@@ -14,7 +14,9 @@ use crate::cli::Failure;
 use crate::cli::run::load;
 use crate::daemon::journal_directory;
 use crate::daemon::state_directory;
+use crate::journal;
 use crate::journal::Disk;
+use crate::journal::FrameReport;
 use crate::journal::Inspection;
 
 /// Look into the journal, also while a flowlogd runs; nothing is changed
@@ -83,24 +85,22 @@ fn journal_in(dir: &Path) -> PathBuf {
 }
 
 fn unreadable(place: &Path, error: &io::Error) -> Failure {
-    let name = place.display();
-    match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Failure::usage(format!(
+    let (name, kind) = (place.display(), error.kind());
+    if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&kind) {
+        return Failure::usage(format!(
             "{name}: no such directory: --dir names the daemon's `state.dir`"
-        )),
-        io::ErrorKind::PermissionDenied => Failure::failed(format!(
-            "{name}: {error}: run this as the user flowlogd runs as"
-        )),
-        _ => Failure::failed(format!("{name}: {error}")),
+        ));
     }
+    let advice = match kind == io::ErrorKind::PermissionDenied {
+        true => ": run this as the user flowlogd runs as",
+        false => "",
+    };
+    Failure::failed(format!("{name}: {error}{advice}"))
 }
 
 /// Looks at the journal in a directory.
-fn look(
-    place: &Path,
-    each: impl FnMut(&crate::journal::FrameReport<'_>),
-) -> Result<Inspection, Failure> {
-    let seen = crate::journal::inspect(&Disk::new(place), each);
+fn look(place: &Path, each: impl FnMut(&FrameReport<'_>)) -> Result<Inspection, Failure> {
+    let seen = journal::inspect(&Disk::new(place), each);
     let seen = seen.map_err(|error| unreadable(place, &error))?;
     if seen.is_empty() {
         let name = place.display();

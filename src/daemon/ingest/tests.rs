@@ -129,7 +129,11 @@ impl House {
         let runtime = Builder::new_current_thread().enable_time().build();
         let asked = self.ingest().store().query(Query { sql, limits });
         let rows = runtime.unwrap().block_on(asked).unwrap().rows;
-        let text = |value: &Value| value.as_str().map_or(value.to_string(), str::to_owned);
+        let text = |value: &Value| {
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
+        };
         rows.iter()
             .map(|row| row.iter().map(text).collect())
             .collect()

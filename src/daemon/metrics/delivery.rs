@@ -29,8 +29,8 @@ pub(super) const JOURNAL: &[Metric] = table! {
         LevelBy("destination", |now| by_destination(now, |of| of.amounts.pending.records));
     "flowlogd_journal_pending_bytes" "Octets of the segments a destination keeps; one segment may be kept by several."
         LevelBy("destination", |now| by_destination(now, |of| of.kept_bytes));
-    "flowlogd_journal_oldest_age_ms" "How long the oldest row of a destination waits, in milliseconds."
-        LevelBy("destination", |now| by_destination(now, |of| of.oldest_age_ms.unwrap_or(0)));
+    "flowlogd_journal_oldest_age_seconds" "How long the oldest row of a destination waits, in whole seconds."
+        LevelBy("destination", |now| by_destination(now, |of| of.oldest_age_ms.unwrap_or(0) / 1000));
     "flowlogd_journal_acked_records_total" "Records delivered; of the log store: in parts."
         CountBy("destination", |now| by_destination(now, |of| of.amounts.acked.records));
     "flowlogd_journal_evicted_records_total" "Records dropped for the quota or for want of memory."

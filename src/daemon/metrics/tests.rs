@@ -76,8 +76,6 @@ fn scrape() -> Scrape {
             packets: 7 * next,
         }
     };
-    let (in_flight, refused, taken) = (amount(), amount(), amount());
-    let (carried, pending, evicted, damaged) = (amount(), amount(), amount(), amount());
     let mut lane = Terms {
         unclaimed: amount(),
         repeated: amount(),
@@ -89,23 +87,28 @@ fn scrape() -> Scrape {
         cut_short: 2,
         ..Terms::default()
     };
-    let handed = lane.handed + lane.handed + taken;
-    lane.handed += taken;
-    let handed = handed + taken;
-    let output = |in_flight, taken| Output {
+    let handed = lane.handed + lane.handed;
+    let output = |in_flight, refused| Output {
         in_flight,
         ended: Ended {
-            taken,
+            taken: lane.handed,
             refused,
-            spared: handed - in_flight - refused - taken,
+            spared: handed - lane.handed - in_flight - refused,
         },
     };
     let accounts = Accounts {
         handed,
-        store: output(in_flight, taken),
-        sls: output(in_flight + refused, taken + taken),
+        store: output(lane.unclaimed, lane.repeated),
+        sls: output(lane.repeated, lane.held),
     };
-    let acked = carried + taken + taken + pending;
+    let sent = Amounts {
+        pending: amount(),
+        acked: amount() + lane.handed,
+        evicted: amount(),
+        damaged: amount(),
+        refused: lane.held,
+    };
+    let behind = sent.pending + sent.acked + sent.evicted + sent.damaged;
     lane.routed = lane.repeated + lane.held + lane.open + lane.handed + lane.dropped;
     lane.sessions.decoded = 70;
     lane.sessions.refused = std::array::from_fn(|index| index as u64);
@@ -115,18 +118,9 @@ fn scrape() -> Scrape {
     let reading = Reading {
         lanes,
         accounts,
-        carried: acked + pending + evicted + damaged - taken - taken,
+        carried: behind - lane.handed,
         journal: journal::Stats {
-            destinations: vec![destination(
-                "sls/-/-/proj/flows",
-                Amounts {
-                    pending,
-                    acked,
-                    evicted,
-                    damaged,
-                    refused,
-                },
-            )],
+            destinations: vec![destination("sls/-/-/proj/flows", sent)],
             ..journal::Stats::default()
         },
     };

@@ -98,11 +98,8 @@ fn amount(records: u64, octets: u64, packets: u64) -> Amount {
     }
 }
 
-#[test]
-fn every_column_comes_back_from_disk() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = LogStore::open(Settings::new(dir.path())).unwrap();
-    let table = table();
+/// Two flows of each of two exporters, by turns.
+fn four_flows(table: &RoutingTable) -> RecordBatch {
     let exporters: [IpAddr; 2] = ["198.51.100.1", "198.51.100.2"].map(|ip| ip.parse().unwrap());
     let extra = Detail {
         extra: vec![(ElementId::iana(82), b"eth0".as_slice().into())],
@@ -111,11 +108,19 @@ fn every_column_comes_back_from_disk() {
     let mut batch = FlowBatch::default();
     for (octets, detail) in [(1, None), (2, Some(&extra))] {
         for exporter in exporters {
-            let record = record(route(&table, exporter), octets);
+            let record = record(route(table, exporter), octets);
             batch.push(&record, detail, exporter, 7);
         }
     }
-    let rows = batch.into_arrow(&table).unwrap();
+    batch.into_arrow(table).unwrap()
+}
+
+#[test]
+fn every_column_comes_back_from_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = LogStore::open(Settings::new(dir.path())).unwrap();
+    let table = table();
+    let rows = four_flows(&table);
     // As they were pushed: one row of each exporter, then another.
     for (row, place) in [("sag", "flows"), ("flowlogd", "netflow")]
         .into_iter()

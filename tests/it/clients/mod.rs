@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use self::venv::{Ran, Venv, run_within};
 use crate::bridge::{Cloud, bridge};
 use crate::exporters::softflowd;
-use crate::support::{Daemon, flow_log, free_port, have};
+use crate::support::{Daemon, flow_log, free_tcp_port, have};
 use crate::traffic::{Sums, write_capture};
 
 /// How long a client may take on a busy machine.
@@ -43,7 +43,7 @@ impl Service {
     /// None where the clients cannot be installed.
     fn new() -> Option<Self> {
         let venv = Venv::of_clients()?;
-        let (dir, port) = (TempDir::new().unwrap(), free_port());
+        let (dir, port) = (TempDir::new().unwrap(), free_tcp_port());
         fs::write(dir.path().join("secret"), KEY[1]).unwrap();
         Some(Self { venv, dir, port })
     }
@@ -322,7 +322,7 @@ fn what_softflowd_sent_comes_out_of_aliyunlog_without_a_bridge() {
     let Some(venv) = Venv::of_clients() else {
         return;
     };
-    let (dir, port) = (TempDir::new().unwrap(), free_port());
+    let (dir, port) = (TempDir::new().unwrap(), free_tcp_port());
     let settings = flow_log("cache = \"off\"\n");
     let daemon = Daemon::start_serving(port, dir.path(), &settings);
     let sent = export(dir.path(), daemon.port);
