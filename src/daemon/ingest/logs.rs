@@ -99,7 +99,7 @@ impl Ingest {
             .append_logs(project, logstore, &incoming, first_seq, arrival_ms);
         if let Err(error) = stored {
             // The client is told: a later run must not bring them back.
-            self.journal.ack(destination, first_seq..end);
+            self.forget(name, first_seq, incoming.logs.len());
             return Err(error.into());
         }
         Ok(end)

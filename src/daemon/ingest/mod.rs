@@ -35,6 +35,7 @@ use crate::journal::Journal;
 use crate::journal::Kind;
 use crate::journal::Refused;
 use crate::logstore::LogStore;
+use crate::logstore::LogstoreName;
 use crate::logstore::amount_of;
 use crate::sink::Destination;
 
@@ -210,11 +211,21 @@ impl Ingest {
             let ended = match kept {
                 Ok(_) => Ended::taken(amount_of(&rows)),
                 Err(error) => {
+                    // Booked as dropped: a later run must not bring them back.
+                    self.forget(name, first_seq, rows.num_rows());
                     let why = error.to_string();
                     Ended::refused(settling.refuse(Place::LogStore, &rows, why))
                 }
             };
             settling.settle(Side::Store, ended);
+        }
+    }
+
+    /// Has the journal forget rows that the log store does not take.
+    fn forget(&self, name: &LogstoreName, first_seq: u64, rows: usize) {
+        if let Ok(id) = self.journal.destination(&embedded(name)) {
+            let end = first_seq.saturating_add(number_of(rows));
+            self.journal.ack(id, first_seq..end);
         }
     }
 

@@ -41,6 +41,7 @@ struct House {
     table: Arc<RoutingTable>,
     ingest: Option<Arc<Ingest>>,
     quota: u64,
+    logstores_max: usize,
 }
 
 impl House {
@@ -53,13 +54,17 @@ impl House {
             table: Arc::new(table),
             ingest: None,
             quota: 64 << 20,
+            logstores_max: 10,
         };
         house.open();
         house
     }
 
     fn open(&mut self) {
-        let settings = logstore::Settings::new(self.dir.path().join("store"));
+        let settings = logstore::Settings {
+            logstores_max: self.logstores_max,
+            ..logstore::Settings::new(self.dir.path().join("store"))
+        };
         let store = Arc::new(LogStore::open(settings).unwrap());
         let settings = journal::Settings {
             quota_bytes: self.quota,
@@ -404,4 +409,25 @@ fn nobody_waits_for_a_committer_that_has_ended() {
     let runtime = Builder::new_multi_thread().build().unwrap();
     let refused = runtime.block_on(house.ingest().logs(flows(), group, body));
     assert!(matches!(refused, Err(NotStored::NotDurable(_))));
+}
+
+#[test]
+fn rows_the_log_store_refused_do_not_come_back_with_the_journal() {
+    let mut house = House::new("");
+    house.logstores_max = 1;
+    house.reopen();
+    let (page, refusals) = house.give(&["here", "else", "here"]);
+    assert_eq!(
+        (page.store.taken, page.store.refused),
+        (amount(2), amount(1))
+    );
+    assert_eq!(page.sls.taken, amount(1));
+    assert_eq!(refusals[0].place, Place::LogStore);
+    house.ingest().journal().commit().unwrap();
+    house.ingest().journal().persist_progress().unwrap();
+    house.logstores_max = 10;
+    house.reopen();
+    assert_eq!(house.rows("flows").len(), 2);
+    assert_eq!(house.ingest().store().durable().len(), 1);
+    assert_eq!(house.sent().pending, amount(1));
 }

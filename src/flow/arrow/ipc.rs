@@ -17,7 +17,7 @@ use bytes::Bytes;
 /// however few the rows.
 ///
 /// # Errors
-/// What the library says; none is known for columns of [`crate::flow::schema`].
+/// What the library says; none is known for columns of [`crate::flow::schema()`].
 pub fn to_ipc(rows: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
     let options = IpcWriteOptions::try_new(ALIGNMENT, false, MetadataVersion::V5)?;
     let mut octets = Vec::with_capacity(rows.get_array_memory_size());
