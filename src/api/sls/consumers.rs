@@ -16,9 +16,9 @@ pub(super) async fn list(
     request: &Request<'_>,
     logstore: &str,
 ) -> Result<Response, Failure> {
-    let project = request.project(Access::Read)?;
+    let at = request.place(Access::Read, logstore)?;
     let mut all = front.groups.lock().await;
-    let groups = groups(front, &mut all, Place { project, logstore }).await?;
+    let groups = groups(front, &mut all, at).await?;
     let shown = groups
         .all()
         .map(|(name, terms)| json!({"name": name, "timeout": terms.timeout, "order": terms.order}));
@@ -31,7 +31,7 @@ pub(super) async fn create(
     request: &Request<'_>,
     logstore: &str,
 ) -> Result<Response, Failure> {
-    let project = request.project(Access::Write)?;
+    let at = request.place(Access::Write, logstore)?;
     let body = request.json_parameters()?;
     let name = body.required("consumerGroup")?;
     check_name("consumerGroup", name)?;
@@ -39,7 +39,6 @@ pub(super) async fn create(
         timeout: timeout(&body)?.unwrap_or(TIMEOUT_S),
         order: body.flag("order")?,
     };
-    let at = Place { project, logstore };
     change(front, at, |groups| groups.create(name, terms)).await
 }
 
@@ -50,11 +49,10 @@ pub(super) async fn update(
     logstore: &str,
     group: &str,
 ) -> Result<Response, Failure> {
-    let project = request.project(Access::Write)?;
+    let at = request.place(Access::Write, logstore)?;
     let body = request.json_parameters()?;
     let timeout = timeout(&body)?;
     let order = body.text("order").map(|_| body.flag("order")).transpose()?;
-    let at = Place { project, logstore };
     change(front, at, |groups| {
         let terms = &mut groups.find(group)?.terms;
         terms.timeout = timeout.unwrap_or(terms.timeout);
@@ -71,8 +69,7 @@ pub(super) async fn delete(
     logstore: &str,
     group: &str,
 ) -> Result<Response, Failure> {
-    let project = request.project(Access::Write)?;
-    let at = Place { project, logstore };
+    let at = request.place(Access::Write, logstore)?;
     change(front, at, |groups| groups.delete(group)).await
 }
 
@@ -84,8 +81,7 @@ pub(super) async fn checkpoints(
     logstore: &str,
     group: &str,
 ) -> Result<Response, Failure> {
-    let project = request.project(Access::Read)?;
-    let at = Place { project, logstore };
+    let at = request.place(Access::Read, logstore)?;
     let wanted: Option<u32> = request.parameters().number("shard")?;
     let mut shards = front.backend.shards(at).await?;
     shards.retain(|shard| wanted.is_none_or(|wanted| wanted == shard.id));
@@ -110,7 +106,7 @@ pub(super) async fn heartbeat(
     logstore: &str,
     group: &str,
 ) -> Result<Response, Failure> {
-    let project = request.project(Access::Read)?;
+    let at = request.place(Access::Read, logstore)?;
     let parameters = request.parameters();
     let consumer = parameters.required("consumer")?;
     check_name("consumer", consumer)?;
@@ -118,7 +114,6 @@ pub(super) async fn heartbeat(
         let message = format!("the body must be an array of shards: {why}");
         Failure::bad("PostBodyInvalid", message)
     })?;
-    let at = Place { project, logstore };
     let shards = front.backend.shards(at).await?;
     let shards: Vec<_> = shards.iter().map(|shard| shard.id).collect();
     let now_ms = request.now.as_millisecond();
@@ -134,7 +129,7 @@ pub(super) async fn commit(
     logstore: &str,
     group: &str,
 ) -> Result<Response, Failure> {
-    let project = request.project(Access::Read)?;
+    let at = request.place(Access::Read, logstore)?;
     let parameters = request.parameters();
     let consumer = parameters.text("consumer").unwrap_or_default();
     if !consumer.is_empty() {
@@ -145,7 +140,6 @@ pub(super) async fn commit(
     let shard = body.required_number("shard")?;
     let cursor = body.required("checkpoint")?;
     cursors::decode(cursor)?;
-    let at = Place { project, logstore };
     shards::find(front, at, shard).await?;
     let checkpoint = Checkpoint {
         checkpoint: cursor.to_owned(),

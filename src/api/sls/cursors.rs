@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::request::Request;
-use super::{Failure, Front, Place, answer, shards};
+use super::{Failure, Front, answer, shards};
 use crate::api::auth::Access;
 
 /// A cursor as clients see it.
@@ -41,8 +41,7 @@ pub(super) async fn cursor(
     logstore: &str,
     shard: u32,
 ) -> Result<Response, Failure> {
-    let project = request.project(Access::Read)?;
-    let at = Place { project, logstore };
+    let at = request.place(Access::Read, logstore)?;
     let shard = shards::find(front, at, shard).await?;
     let parameters = request.parameters();
     let cursor = match parameters.required("from")? {
@@ -64,8 +63,7 @@ pub(super) async fn time(
     logstore: &str,
     shard: u32,
 ) -> Result<Response, Failure> {
-    let project = request.project(Access::Read)?;
-    let at = Place { project, logstore };
+    let at = request.place(Access::Read, logstore)?;
     let shard = shards::find(front, at, shard).await?;
     let parameters = request.parameters();
     let cursor = decode(parameters.required("cursor")?)?;

@@ -5,7 +5,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::request::Request;
-use super::{Failure, Front, Place, answer, logs};
+use super::{Failure, Front, answer, logs};
 use crate::api::auth::Access;
 
 /// How many logs there are in each step of a time range.
@@ -14,10 +14,9 @@ pub(super) async fn get(
     request: &Request<'_>,
     logstore: &str,
 ) -> Result<Response, Failure> {
-    let project = request.project(Access::Read)?;
+    let at = request.place(Access::Read, logstore)?;
     let query = logs::query(&request.parameters())?;
     let steps = steps(query.from_s, query.to_s);
-    let at = Place { project, logstore };
     let histogram = front.backend.histogram(at, &query, &steps).await?;
     let progress = answer::progress(histogram.complete);
     let ends = steps.iter().skip(1).chain([&query.to_s]);

@@ -14,8 +14,7 @@ pub(super) async fn get(
     request: &Request<'_>,
     logstore: &str,
 ) -> Result<Response, Failure> {
-    let project = request.project(Access::Read)?;
-    let at = Place { project, logstore };
+    let at = request.place(Access::Read, logstore)?;
     match front.backend.document(at, Document::Index).await? {
         Some(index) => answer::json(&index),
         None => Err(missing()),
@@ -28,8 +27,7 @@ pub(super) async fn create(
     request: &Request<'_>,
     logstore: &str,
 ) -> Result<Response, Failure> {
-    let project = request.project(Access::Write)?;
-    let at = Place { project, logstore };
+    let at = request.place(Access::Write, logstore)?;
     let index = Value::Object(request.object()?);
     let _one = front.changes.lock().await;
     if front.backend.document(at, Document::Index).await?.is_some() {
@@ -45,16 +43,9 @@ pub(super) async fn update(
     request: &Request<'_>,
     logstore: &str,
 ) -> Result<Response, Failure> {
-    let project = request.project(Access::Write)?;
-    let at = Place { project, logstore };
+    let at = request.place(Access::Write, logstore)?;
     let index = Value::Object(request.object()?);
-    let _one = front.changes.lock().await;
-    front
-        .backend
-        .document(at, Document::Index)
-        .await?
-        .ok_or_else(missing)?;
-    set(front, at, Some(index)).await
+    replace(front, at, Some(index)).await
 }
 
 /// Takes an index away.
@@ -63,15 +54,16 @@ pub(super) async fn delete(
     request: &Request<'_>,
     logstore: &str,
 ) -> Result<Response, Failure> {
-    let project = request.project(Access::Write)?;
-    let at = Place { project, logstore };
+    let at = request.place(Access::Write, logstore)?;
+    replace(front, at, None).await
+}
+
+/// Puts another index, or none, in the place of one that is there.
+async fn replace(front: &Front, at: Place<'_>, index: Option<Value>) -> Result<Response, Failure> {
     let _one = front.changes.lock().await;
-    front
-        .backend
-        .document(at, Document::Index)
-        .await?
-        .ok_or_else(missing)?;
-    set(front, at, None).await
+    let document = front.backend.document(at, Document::Index).await?;
+    document.ok_or_else(missing)?;
+    set(front, at, index).await
 }
 
 async fn set(front: &Front, at: Place<'_>, index: Option<Value>) -> Result<Response, Failure> {

@@ -14,9 +14,9 @@ pub(super) async fn post(
     request: &Request<'_>,
     logstore: &str,
 ) -> Result<Response, Failure> {
-    let project = request.project(Access::Read)?;
+    let at = request.place(Access::Read, logstore)?;
     let query = query(&request.json_parameters()?)?;
-    let found = find(front, Place { project, logstore }, &query).await?;
+    let found = find(front, at, &query).await?;
     let body = json!({"meta": meta(&found), "data": data(&found)});
     let accepted = request.header("accept-encoding").unwrap_or_default();
     answer::compressed(body.to_string().into_bytes(), "application/json", accepted)
@@ -28,9 +28,9 @@ pub(super) async fn get(
     request: &Request<'_>,
     logstore: &str,
 ) -> Result<Response, Failure> {
-    let project = request.project(Access::Read)?;
+    let at = request.place(Access::Read, logstore)?;
     let query = query(&request.parameters())?;
-    let found = find(front, Place { project, logstore }, &query).await?;
+    let found = find(front, at, &query).await?;
     let mut response = answer::json(&data(&found))?;
     let headers = response.headers_mut();
     let query_info = query_info(&found).to_string();

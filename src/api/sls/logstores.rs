@@ -81,8 +81,7 @@ pub(super) async fn delete(
     request: &Request<'_>,
     logstore: &str,
 ) -> Result<Response, Failure> {
-    let project = request.project(Access::Write)?;
-    let at = Place { project, logstore };
+    let at = request.place(Access::Write, logstore)?;
     let _one = front.changes.lock().await;
     front.backend.delete_logstore(at).await?;
     front.groups.lock().await.forget(at);

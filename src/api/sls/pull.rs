@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::put::PROTOBUF;
 use super::request::Request;
 use super::{
-    Content, Failure, Front, Log, LogGroup, LogGroupList, LogTag, Place, PullRange, Pulled, answer,
+    Content, Failure, Front, Log, LogGroup, LogGroupList, LogTag, PullRange, Pulled, answer,
     cursors, shards,
 };
 use crate::api::auth::Access;
@@ -20,8 +20,7 @@ pub(super) async fn pull(
     logstore: &str,
     shard: u32,
 ) -> Result<Response, Failure> {
-    let project = request.project(Access::Read)?;
-    let at = Place { project, logstore };
+    let at = request.place(Access::Read, logstore)?;
     let shard = shards::find(front, at, shard).await?;
     let parameters = request.parameters();
     let cursor = cursors::decode(parameters.required("cursor")?)?;

@@ -13,7 +13,7 @@ use super::backend::Incoming;
 use super::compress;
 use super::measure::measure;
 use super::request::{Raw, Request};
-use super::{Failure, Front, LogGroup, Place, answer};
+use super::{Failure, Front, LogGroup, answer};
 use crate::api::auth::Access;
 
 /// Whether a request brings logs, and so a larger body than others.
@@ -52,7 +52,7 @@ pub(super) async fn put(
     request: &Request<'_>,
     logstore: &str,
 ) -> Result<Response, Failure> {
-    let project = request.project(Access::Write)?;
+    let at = request.place(Access::Write, logstore)?;
     let content_type = request.header("content-type").unwrap_or_default();
     if content_type != PROTOBUF {
         let message = format!("Content-Type {content_type} is unsupported");
@@ -74,7 +74,7 @@ pub(super) async fn put(
         received_s,
     };
     if !logs.group.logs.is_empty() {
-        front.backend.put(Place { project, logstore }, logs).await?;
+        front.backend.put(at, logs).await?;
     }
     Ok(answer::empty())
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::host::is_same;
-use super::{Failure, Hosts};
+use super::{Failure, Hosts, Place};
 use crate::api::auth::sls::Head;
 use crate::api::auth::{Access, Caller};
 
@@ -102,6 +102,18 @@ impl<'a> Request<'a> {
         let project = self.raw.project.as_deref().ok_or_else(missing)?;
         self.permit(access, project)?;
         Ok(project)
+    }
+
+    /// A logstore of the project, when the caller may do this there.
+    ///
+    /// # Errors
+    /// As of [`project`](Self::project).
+    pub(super) fn place<'b>(&self, access: Access, logstore: &'b str) -> Result<Place<'b>, Failure>
+    where
+        'a: 'b,
+    {
+        let project = self.project(access)?;
+        Ok(Place { project, logstore })
     }
 
     /// Whether the request names a project at all.

@@ -13,8 +13,8 @@ pub(super) async fn list(
     request: &Request<'_>,
     logstore: &str,
 ) -> Result<Response, Failure> {
-    let project = request.project(Access::Read)?;
-    let shards = front.backend.shards(Place { project, logstore }).await?;
+    let at = request.place(Access::Read, logstore)?;
+    let shards = front.backend.shards(at).await?;
     let count = shards.len();
     let shown = shards.iter().enumerate().map(|(index, shard)| {
         json!({

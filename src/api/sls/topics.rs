@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::request::Request;
-use super::{Failure, Front, Place, answer};
+use super::{Failure, Front, answer};
 use crate::api::auth::Access;
 
 /// A page of topics; the token of the next page is empty on the last.
@@ -14,12 +14,11 @@ pub(super) async fn list(
     request: &Request<'_>,
     logstore: &str,
 ) -> Result<Response, Failure> {
-    let project = request.project(Access::Read)?;
+    let at = request.place(Access::Read, logstore)?;
     let parameters = request.parameters();
     let after = topic(parameters.text("token").unwrap_or_default())?;
     let limit = parameters.number("line")?.unwrap_or(LINE_MAX);
     let limit = limit.clamp(1, LINE_MAX);
-    let at = Place { project, logstore };
     let mut topics = front.backend.topics(at, &after, limit + 1).await?;
     let is_last = topics.len() <= limit;
     topics.truncate(limit);
