@@ -115,8 +115,7 @@ impl Reading {
             let behind = output.in_flight + output.ended.sum();
             expect(&format!("handed over, for {what}"), accounts.handed, behind);
         }
-        let sent = self.sent();
-        let behind = sent.pending + sent.acked + sent.evicted + sent.damaged;
+        let behind = self.sent().appended();
         expect(
             "journaled for SLS",
             self.carried + accounts.sls.ended.taken,

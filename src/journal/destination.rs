@@ -46,6 +46,13 @@ pub struct Amounts {
     pub refused: Amount,
 }
 
+impl Amounts {
+    /// What was taken, whatever became of it.
+    pub fn appended(&self) -> Amount {
+        self.pending + self.acked + self.evicted + self.damaged
+    }
+}
+
 impl Destination {
     pub(super) fn new(name: String) -> Self {
         let mut settled = Ranges::default();

@@ -45,7 +45,7 @@ impl Settings {
     }
 }
 
-/// What an unclean end may lose: as long as there is no journal, this much.
+/// Rows as young as this are in memory only; whoever numbers them has them, too.
 const TAIL_AGE: Duration = Duration::from_secs(10);
 /// Several hundred thousand flows.
 const TAIL_BYTES: u64 = 64 << 20;

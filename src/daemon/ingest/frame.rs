@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 use arrow_array::UInt32Array;
 use datafusion::arrow::compute::take_record_batch;
 
-use crate::daemon::ingest::outlet::{Outlet, embedded};
+use crate::daemon::ingest::outlet::{Outlet, register};
 use crate::flow::Amount;
 use crate::journal::DestinationError;
 use crate::journal::DestinationId;
@@ -30,7 +30,7 @@ impl Frame {
     }
 
     /// Both halves of its rows; nothing of one row.
-    pub(super) fn halves(self) -> Option<(Self, Self)> {
+    pub(super) fn halves(&self) -> Option<(Self, Self)> {
         let middle = self.rows.num_rows() / 2;
         let part = |rows: Range<usize>| Self {
             rows: self.rows.slice(rows.start, rows.len()),
@@ -63,21 +63,9 @@ impl Frame {
         take_record_batch(&slice, &all).unwrap_or(slice)
     }
 
-    /// What the rows stand for that go to the cloud.
-    pub(super) fn sent(&self) -> Amount {
-        let to_cloud = self
-            .runs
-            .iter()
-            .filter(|(outlet, _)| outlet.cloud.is_some());
-        to_cloud.fold(Amount::default(), |sum, (_, run)| sum + self.amount(run))
-    }
-
-    /// The same of rows that a logstore keeps.
-    pub(super) fn kept_amount(&self) -> Amount {
-        let runs = self
-            .runs
-            .iter()
-            .filter(|(outlet, _)| outlet.store.is_some());
+    /// What the rows stand for whose outlet is such.
+    pub(super) fn amount_where(&self, is_such: impl Fn(&Outlet) -> bool) -> Amount {
+        let runs = self.runs.iter().filter(|(outlet, _)| is_such(outlet));
         runs.fold(Amount::default(), |sum, (_, run)| sum + self.amount(run))
     }
 
@@ -88,8 +76,7 @@ impl Frame {
     pub(super) fn shares(&self, journal: &Journal) -> Result<Vec<Share>, DestinationError> {
         let mut shares = Vec::new();
         for (name, run) in self.kept() {
-            let id = journal.destination(&embedded(name))?;
-            journal.deliver_directly(id);
+            let id = register(journal, name)?;
             shares.push(self.share(id, &run));
         }
         for (cloud, run) in joined(&self.runs, |outlet| outlet.cloud.as_ref()) {

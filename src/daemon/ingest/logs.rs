@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::daemon::clock;
 use crate::daemon::ingest::Ingest;
-use crate::daemon::ingest::outlet::embedded;
+use crate::daemon::ingest::outlet::register;
 use crate::flow::Amount;
 use crate::journal::CommitError;
 use crate::journal::DestinationError;
@@ -70,8 +70,9 @@ impl Ingest {
         body: Bytes,
     ) -> Result<u64, NotStored> {
         let count = u32::try_from(group.logs.len()).unwrap_or(u32::MAX);
-        let destination = self.journal.destination(&embedded(name))?;
-        self.journal.deliver_directly(destination);
+        let incoming = logs(&group);
+        incoming.check()?;
+        let destination = register(&self.journal, name)?;
         let share = Share {
             destination,
             rows: 0..count,
@@ -80,8 +81,6 @@ impl Ingest {
         };
         let order = self.order();
         let arrival_ms = clock::unix_ms();
-        let incoming = logs(&group);
-        incoming.check()?;
         let numbered = self
             .journal
             .append(Kind::LogGroup, &[share], body, arrival_ms);

@@ -36,7 +36,6 @@ use crate::journal::Kind;
 use crate::journal::Refused;
 use crate::logstore::LogStore;
 use crate::logstore::LogstoreName;
-use crate::logstore::amount_of;
 use crate::sink::Destination;
 
 pub(super) use account::{Books, Ended, Refusal, Side, sent};
@@ -46,7 +45,7 @@ pub(super) use outlet::Policy;
 
 use account::Settling;
 use frame::Frame;
-use outlet::embedded;
+use outlet::register;
 
 /// Takes rows from the lanes and logs from the API.
 #[derive(Debug)]
@@ -75,8 +74,7 @@ impl Ingest {
         store: Arc<LogStore>,
         policy: Policy,
     ) -> Result<Self, replay::ReplayError> {
-        let found = sent(&journal.stats(clock::unix_ms()));
-        let carried = found.pending + found.acked + found.evicted + found.damaged;
+        let carried = sent(&journal.stats(clock::unix_ms())).appended();
         replay::replay(&journal, &store)?;
         Ok(Self {
             journal,
@@ -97,7 +95,7 @@ impl Ingest {
         for outlet in table.routes().filter_map(|route| policy.outlet(route)) {
             // One too many is refused, and counted, with its first rows.
             if let Some(name) = &outlet.store {
-                let _refused_later = self.journal.destination(&embedded(name)).is_err();
+                let _refused_later = register(&self.journal, name).is_err();
             }
             if let Some(cloud) = outlet.cloud
                 && let Ok(id) = self.journal.destination(&cloud.to_string())
@@ -129,7 +127,7 @@ impl Ingest {
                     let lost = settling.refuse(Place::LogStore, &sorted.lost, why);
                     settling.settle(Side::Store, Ended::refused(lost));
                 }
-                self.take(Frame::new(sorted.rows, sorted.runs), &mut settling);
+                self.take(&Frame::new(sorted.rows, sorted.runs), &mut settling);
             }
             Err(refusal) => {
                 settling.settle(Side::Store, Ended::refused(refusal.amount));
@@ -152,52 +150,41 @@ impl Ingest {
 
     /// Numbers the rows of a frame and gives them to the log store; a frame too
     /// large for the journal goes in parts.
-    fn take(&self, frame: Frame, settling: &mut Settling<'_>) {
+    fn take(&self, frame: &Frame, settling: &mut Settling<'_>) {
         if frame.rows.num_rows() == 0 {
             return;
         }
-        let arrival_ms = clock::unix_ms();
-        let order = self.order();
-        match self.journaled(&frame, arrival_ms, settling) {
-            Ok(first_seq) => self.keep(&frame, first_seq, arrival_ms, settling),
-            Err(refused) => {
-                drop(order);
-                self.take_halves(frame, &refused, settling);
-            }
+        let Err(refused) = self.take_whole(frame, settling) else {
+            return;
+        };
+        let halves = refused.is_too_large().then(|| frame.halves()).flatten();
+        if let Some((first, second)) = halves {
+            self.take(&first, settling);
+            self.take(&second, settling);
+            return;
         }
+        settling.refuse(Place::Journal, &frame.rows, refused.to_string());
+        let kept = frame.amount_where(|outlet| outlet.store.is_some());
+        let sent = frame.amount_where(|outlet| outlet.cloud.is_some());
+        settling.settle(Side::Store, Ended::refused(kept));
+        settling.settle(Side::Sls, Ended::refused(sent));
     }
 
-    /// Puts a frame into the journal; at no moment does a reader of all
-    /// accounts find it in two, or in none.
-    fn journaled(
-        &self,
-        frame: &Frame,
-        now_ms: u64,
-        settling: &mut Settling<'_>,
-    ) -> Result<u64, NotTaken> {
+    fn take_whole(&self, frame: &Frame, settling: &mut Settling<'_>) -> Result<(), NotTaken> {
         let shares = frame.shares(&self.journal)?;
         let body = flow::to_ipc(&frame.rows)?.into();
-        let sent = frame.sent();
-        let _still = self.still();
-        let first_seq = self.journal.append(Kind::Flows, &shares, body, now_ms)?;
+        let sent = frame.amount_where(|outlet| outlet.cloud.is_some());
+        let _order = self.order();
+        let arrival_ms = clock::unix_ms();
+        // At no moment a reader of all accounts finds the rows in two, or in none.
+        let still = self.still();
+        let first_seq = self
+            .journal
+            .append(Kind::Flows, &shares, body, arrival_ms)?;
         settling.settle(Side::Sls, Ended::taken(sent));
-        Ok(first_seq)
-    }
-
-    fn take_halves(&self, frame: Frame, refused: &NotTaken, settling: &mut Settling<'_>) {
-        let rows = frame.rows.clone();
-        let (kept, sent) = (frame.kept_amount(), frame.sent());
-        match frame.halves() {
-            Some((first, second)) if refused.is_too_large() => {
-                self.take(first, settling);
-                self.take(second, settling);
-            }
-            Some(_) | None => {
-                settling.refuse(Place::Journal, &rows, refused.to_string());
-                settling.settle(Side::Store, Ended::refused(kept));
-                settling.settle(Side::Sls, Ended::refused(sent));
-            }
-        }
+        drop(still);
+        self.keep(frame, first_seq, arrival_ms, settling);
+        Ok(())
     }
 
     fn keep(&self, frame: &Frame, first_seq: u64, arrival_ms: u64, settling: &mut Settling<'_>) {
@@ -209,7 +196,7 @@ impl Ingest {
                 .store
                 .append_rows(project, logstore, &rows, first_seq, arrival_ms);
             let ended = match kept {
-                Ok(_) => Ended::taken(amount_of(&rows)),
+                Ok(taken) => Ended::taken(taken),
                 Err(error) => {
                     // Booked as dropped: a later run must not bring them back.
                     self.forget(name, first_seq, rows.num_rows());
@@ -223,7 +210,7 @@ impl Ingest {
 
     /// Has the journal forget rows that the log store does not take.
     fn forget(&self, name: &LogstoreName, first_seq: u64, rows: usize) {
-        if let Ok(id) = self.journal.destination(&embedded(name)) {
+        if let Ok(id) = register(&self.journal, name) {
             let end = first_seq.saturating_add(number_of(rows));
             self.journal.ack(id, first_seq..end);
         }

@@ -4,6 +4,9 @@ use crate::config::Keep;
 use crate::config::Service;
 use crate::config::Sls;
 use crate::flowlog::Route;
+use crate::journal::DestinationError;
+use crate::journal::DestinationId;
+use crate::journal::Journal;
 use crate::logstore::LogstoreName;
 use crate::sink::Destination;
 
@@ -70,8 +73,22 @@ fn logstore(route: &Route) -> Option<LogstoreName> {
     LogstoreName::new(project, logstore).ok()
 }
 
+/// The journal's number of a logstore of the embedded log store, which delivers
+/// its rows where they are appended.
+///
+/// # Errors
+/// More destinations than the journal may have.
+pub(super) fn register(
+    journal: &Journal,
+    name: &LogstoreName,
+) -> Result<DestinationId, DestinationError> {
+    let id = journal.destination(&embedded(name))?;
+    journal.deliver_directly(id);
+    Ok(id)
+}
+
 /// What the journal calls a logstore of the embedded log store.
-pub(super) fn embedded(name: &LogstoreName) -> String {
+fn embedded(name: &LogstoreName) -> String {
     format!("{EMBEDDED}{name}")
 }
 
