@@ -270,7 +270,8 @@ fn count_damaged(dir: &Path, entry: &Entry, reason: &str, ledger: &Ledger) {
     });
 }
 
-fn set_aside(path: &Path, disk: &Disk) -> io::Result<()> {
+/// Keeps a damaged file, if it is there, under a name nobody reads.
+pub(super) fn set_aside(path: &Path, disk: &Disk) -> io::Result<()> {
     if !path.exists() {
         return Ok(());
     }

@@ -16,7 +16,7 @@ use serde::de::IgnoredAny;
 use crate::logstore::crc::crc32c;
 use crate::logstore::disk::Disk;
 use crate::logstore::error::OpenError;
-use crate::logstore::recover::SET_ASIDE;
+use crate::logstore::recover::set_aside;
 
 /// Reads the body of the file at `path`. One that is damaged is set aside on
 /// `disk`, if there is one, and counts as none.
@@ -42,8 +42,7 @@ pub(super) fn read<T: DeserializeOwned>(
         Err(Unreadable::Damaged) => {
             tracing::warn!(path = %path.display(), "left a damaged file out");
             if let Some(disk) = disk {
-                disk.rename(path, &with_suffix(path, SET_ASIDE))
-                    .map_err(io_error)?;
+                set_aside(path, disk).map_err(io_error)?;
             }
             Ok(None)
         }
