@@ -102,7 +102,7 @@ fn dropped(lost: Lost) -> Map<String, Value> {
     let places = Place::ALL.into_iter();
     places
         .filter(|place| lost[*place] != Amount::default())
-        .map(|place| (place.label().to_owned(), amount(lost[place])))
+        .map(|place| (place.label().to_owned(), json!(lost[place])))
         .collect()
 }
 
@@ -188,17 +188,17 @@ pub(super) fn stats(reading: &Reading, store: &LogStore) -> Value {
             "missed": sum.missed,
         },
         "records": {
-            "decoded": amount(sum.flows),
-            "unclaimed": amount(sum.unclaimed),
-            "routed": amount(sum.routed),
-            "repeated": amount(sum.repeated),
-            "held": amount(sum.held),
-            "open": amount(sum.open),
-            "dropped": amount(sum.dropped),
-            "in_flight": amount(accounts.store.in_flight),
-            "kept": amount(accounts.store.ended.taken),
-            "refused": amount(accounts.store.ended.refused),
-            "not_kept": amount(accounts.store.ended.spared),
+            "decoded": sum.flows,
+            "unclaimed": sum.unclaimed,
+            "routed": sum.routed,
+            "repeated": sum.repeated,
+            "held": sum.held,
+            "open": sum.open,
+            "dropped": sum.dropped,
+            "in_flight": accounts.store.in_flight,
+            "kept": accounts.store.ended.taken,
+            "refused": accounts.store.ended.refused,
+            "not_kept": accounts.store.ended.spared,
         },
         "sls": sls(reading),
         "journal": {
@@ -210,8 +210,8 @@ pub(super) fn stats(reading: &Reading, store: &LogStore) -> Value {
         },
         "live_flows": sum.live,
         "log_store": {
-            "durable": amount(stored.durable),
-            "unflushed": amount(stored.unflushed),
+            "durable": stored.durable,
+            "unflushed": stored.unflushed,
             "parts_written": stored.parts_written,
             "write_errors": stored.write_errors,
         },
@@ -224,15 +224,15 @@ fn sls(reading: &Reading) -> Value {
     let (output, sent) = (reading.accounts.sls, reading.sent());
     let ended = output.ended;
     json!({
-        "carried_over": amount(reading.carried),
-        "in_flight": amount(output.in_flight),
-        "journaled": amount(ended.taken),
-        "refused": amount(ended.refused),
-        "not_sent": amount(ended.spared),
-        "pending": amount(sent.pending),
-        "acked": amount(sent.acked),
-        "evicted": amount(sent.evicted),
-        "damaged": amount(sent.damaged),
+        "carried_over": reading.carried,
+        "in_flight": output.in_flight,
+        "journaled": ended.taken,
+        "refused": ended.refused,
+        "not_sent": ended.spared,
+        "pending": sent.pending,
+        "acked": sent.acked,
+        "evicted": sent.evicted,
+        "damaged": sent.damaged,
     })
 }
 
@@ -251,11 +251,11 @@ pub(super) fn destinations(
         let amounts = &destination.amounts;
         json!({
             "name": destination.name,
-            "pending": amount(amounts.pending),
-            "delivered": amount(amounts.acked),
-            "evicted": amount(amounts.evicted),
-            "damaged": amount(amounts.damaged),
-            "refused": amount(amounts.refused),
+            "pending": amounts.pending,
+            "delivered": amounts.acked,
+            "evicted": amounts.evicted,
+            "damaged": amounts.damaged,
+            "refused": amounts.refused,
             "oldest_age_ms": destination.oldest_age_ms,
             "journal_bytes": destination.kept_bytes,
             "trouble": trouble,
@@ -270,12 +270,4 @@ pub(super) fn destinations(
 pub(super) fn parts(store: &LogStore) -> Value {
     let parts = store.parts().into_iter().map(api::part);
     parts.collect()
-}
-
-fn amount(amount: Amount) -> Value {
-    json!({
-        "records": amount.records,
-        "octets": amount.octets,
-        "packets": amount.packets,
-    })
 }

@@ -2,11 +2,22 @@
 
 use std::ops::{Add, AddAssign, Sub};
 
+use serde::Serialize;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Input records with what they metered: the unit of every record account.
 #[derive(
-    Clone, Copy, Debug, Default, Eq, FromBytes, Immutable, IntoBytes, KnownLayout, PartialEq,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    Eq,
+    FromBytes,
+    Immutable,
+    IntoBytes,
+    KnownLayout,
+    PartialEq,
+    Serialize,
 )]
 #[repr(C)]
 pub struct Amount {

@@ -12,7 +12,6 @@ use crate::cli::journal::look;
 use crate::cli::journal::time;
 use crate::cli::output;
 use crate::cli::text::printable;
-use crate::flow::Amount;
 use crate::journal::FrameReport;
 use crate::journal::Inspection;
 use crate::journal::Kind;
@@ -74,11 +73,11 @@ fn object(seen: &Inspection) -> Value {
         json!({
             "name": destination.name,
             "low_water": destination.low_water,
-            "pending": amount(amounts.pending),
-            "acked": amount(amounts.acked),
-            "evicted": amount(amounts.evicted),
-            "damaged": amount(amounts.damaged),
-            "refused": amount(amounts.refused),
+            "pending": amounts.pending,
+            "acked": amounts.acked,
+            "evicted": amounts.evicted,
+            "damaged": amounts.damaged,
+            "refused": amounts.refused,
         })
     });
     json!({
@@ -90,10 +89,6 @@ fn object(seen: &Inspection) -> Value {
         "segments": segments.collect::<Value>(),
         "destinations": destinations.collect::<Value>(),
     })
-}
-
-fn amount(amount: Amount) -> Value {
-    json!({"records": amount.records, "octets": amount.octets, "packets": amount.packets})
 }
 
 /// The half of the journal's id that flow ids begin with.
@@ -260,7 +255,7 @@ fn frame_object(known: &Inspection, frame: &FrameReport<'_>) -> Value {
             "destination": known.name_of(share.destination),
             "first_row": share.rows.start,
             "end_row": share.rows.end,
-            "amount": amount(share.amount),
+            "amount": share.amount,
         })
     });
     json!({
