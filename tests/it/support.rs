@@ -162,6 +162,11 @@ impl Daemon {
 
     /// Sends SIGTERM and waits for the drain to end.
     pub(crate) fn terminate(mut self) -> ExitStatus {
+        self.stop()
+    }
+
+    /// The same where another is to take its place.
+    pub(crate) fn stop(&mut self) -> ExitStatus {
         self.signal("TERM");
         self.wait()
     }
