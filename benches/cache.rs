@@ -26,7 +26,7 @@ const ROUND: u64 = 65_536;
 struct Nowhere;
 
 impl Outlet for Nowhere {
-    fn take(&mut self, record: &FlowRecord, _detail: Option<&Detail>) {
+    fn take(&mut self, record: &FlowRecord, _detail: Option<&Detail>, _serial: u64) {
         black_box(record);
     }
 

@@ -47,6 +47,20 @@ impl Entry {
         }
     }
 
+    /// A flow of an earlier run, whose records came so long ago.
+    pub(super) fn resumed(
+        record: &FlowRecord,
+        now_ms: u64,
+        ages_ms: (u64, u64),
+        detail: u32,
+    ) -> Self {
+        Self {
+            first_ms: low(now_ms.saturating_sub(ages_ms.0)),
+            last_ms: low(now_ms.saturating_sub(ages_ms.1)),
+            ..Self::new(record, now_ms, detail)
+        }
+    }
+
     /// The reason an exporter gave for ending the flow (P-613).
     pub(super) fn ended(&self) -> Option<EndReason> {
         ended(self.record.end_reason)

@@ -91,14 +91,14 @@ impl Cache {
         let mode = self.route(record.key.route).mode;
         if mode == Mode::Pass || record.event.is_some() {
             self.stats.passed += 1;
-            return outlet.take(record, detail);
+            return outlet.take(record, detail, 0);
         }
         let Some(source) = self.sources.admit(record.key.source) else {
             return self.bypass(record, detail, outlet);
         };
         if mode == Mode::Closed || source.closing {
             self.stats.passed += 1;
-            return hand_over(record, detail, EndReason::Forced, outlet);
+            return hand_over(record, detail, EndReason::Forced, 0, outlet);
         }
         let is_last = mode == Mode::Natural && ends_naturally(record);
         let is_total = record.flags.contains(RecordFlags::TOTALS);
@@ -294,8 +294,9 @@ impl Cache {
         }
         let kept = detail.map_or(NIL, |detail| self.details.put(detail));
         let entry = Entry::new(record, self.now_ms, kept);
+        let serial = self.serials.take();
         let tick = self.due_tick(&entry);
-        let Some(slot) = self.slab.put(entry) else {
+        let Some(slot) = self.slab.put(entry, serial) else {
             self.details.take(kept);
             return self.bypass(record, detail, outlet);
         };
@@ -307,7 +308,7 @@ impl Cache {
     }
 
     /// Whether a new flow finds no room, or room only others should have (P-666).
-    fn must_pass(&self, record: &FlowRecord, detail: Option<&Detail>) -> bool {
+    pub(super) fn must_pass(&self, record: &FlowRecord, detail: Option<&Detail>) -> bool {
         let live = self.slab.live();
         let max_flows = self.settings.max_flows;
         let full = (live >= max_flows).then_some(max_flows);
@@ -318,7 +319,7 @@ impl Cache {
             || detail.is_some_and(|detail| !self.details.has_room(detail))
     }
 
-    fn count_in(&mut self, record: &FlowRecord) {
+    pub(super) fn count_in(&mut self, record: &FlowRecord) {
         self.held += record.amount();
         self.sources.entered(record.key.source);
         if let Some(route) = self.routes.get_mut(usize::from(record.key.route)) {
@@ -337,12 +338,13 @@ impl Cache {
     /// Hands on a record there is no room for.
     fn bypass(&mut self, record: &FlowRecord, detail: Option<&Detail>, outlet: &mut impl Outlet) {
         self.stats.bypassed += 1;
-        hand_over(record, detail, EndReason::Resources, outlet);
+        hand_over(record, detail, EndReason::Resources, 0, outlet);
     }
 
     /// Takes a flow out of the cache.
     pub(super) fn leave(&mut self, slot: u32, reason: EndReason, outlet: &mut impl Outlet) {
         self.wheel.unlink(&mut self.slab, slot);
+        let serial = self.slab.serial(slot);
         let Some((record, kept)) = self.slab.take(slot) else {
             return;
         };
@@ -354,7 +356,7 @@ impl Cache {
             *count += 1;
         }
         let detail = self.details.take(kept);
-        hand_over(&record, detail.as_ref(), reason, outlet);
+        hand_over(&record, detail.as_ref(), reason, serial, outlet);
     }
 }
 
@@ -373,20 +375,21 @@ enum Fits {
     Overflow,
 }
 
-fn hand_over(
+pub(super) fn hand_over(
     record: &FlowRecord,
     detail: Option<&Detail>,
     end_reason: EndReason,
+    serial: u64,
     outlet: &mut impl Outlet,
 ) {
     let record = FlowRecord {
         end_reason,
         ..*record
     };
-    outlet.take(&record, detail);
+    outlet.take(&record, detail, serial);
 }
 
 /// The half of the hash that the index keeps; the other half is for [`super::late`].
-fn upper(hash: u64) -> u32 {
+pub(super) fn upper(hash: u64) -> u32 {
     (hash >> 32) as u32
 }

@@ -11,6 +11,8 @@ use crate::flow::FlowRecord;
 #[derive(Debug)]
 pub(super) struct Slab {
     entries: Vec<Entry>,
+    /// By slot; apart, because no update needs them.
+    serials: Vec<u64>,
     /// First free slot.
     free: u32,
     live: usize,
@@ -23,6 +25,7 @@ impl Slab {
         let capacity = capacity.clamp(1, SLOTS_MAX);
         Self {
             entries: Vec::with_capacity(capacity),
+            serials: Vec::with_capacity(capacity),
             free: NIL,
             live: 0,
             capacity,
@@ -45,7 +48,7 @@ impl Slab {
     }
 
     /// Gives an entry a slot; `None` when every slot is taken.
-    pub(super) fn put(&mut self, entry: Entry) -> Option<u32> {
+    pub(super) fn put(&mut self, entry: Entry, serial: u64) -> Option<u32> {
         if self.live >= self.capacity {
             return None;
         }
@@ -57,9 +60,13 @@ impl Slab {
             }
             None => {
                 self.entries.push(entry);
+                self.serials.push(serial);
                 self.slots() - 1
             }
         };
+        if let Some(place) = self.serials.get_mut(slot as usize) {
+            *place = serial;
+        }
         self.live += 1;
         Some(slot)
     }
@@ -73,6 +80,11 @@ impl Slab {
         self.free = slot;
         self.live -= 1;
         Some(taken)
+    }
+
+    /// The serial of a slot's entry.
+    pub(super) fn serial(&self, slot: u32) -> u64 {
+        self.serials.get(slot as usize).copied().unwrap_or(0)
     }
 
     /// The entry of a slot, live or not.

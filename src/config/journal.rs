@@ -17,6 +17,8 @@ pub struct Journal {
     pub commit_interval: Duration,
     /// What goes when the quota is used up.
     pub when_full: WhenFull,
+    /// How often the open flows of the cache are written down; never if 0.
+    pub snapshot_interval: Duration,
 }
 
 /// What goes when the quota is used up.
@@ -36,6 +38,7 @@ impl Default for Journal {
             memory_bytes: MEMORY_BYTES,
             commit_interval: COMMIT_INTERVAL,
             when_full: WhenFull::default(),
+            snapshot_interval: SNAPSHOT_INTERVAL,
         }
     }
 }
@@ -58,6 +61,9 @@ impl Journal {
             when_full: table
                 .choice("when-full", &choices)
                 .unwrap_or(default.when_full),
+            snapshot_interval: table
+                .integer("snapshot-interval-s", 0..=3_600)
+                .map_or(default.snapshot_interval, Duration::from_secs),
         }
     }
 }
@@ -66,3 +72,5 @@ impl Journal {
 const MEMORY_BYTES: u64 = 64 << 20;
 /// What an unclean end may lose beside the open batches.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
+/// How much of an open flow an unclean end may lose.
+const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(60);

@@ -4,19 +4,23 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::session::Arrival;
 
-/// Milliseconds since this value was made, never going back.
+/// Milliseconds that never go back.
 #[derive(Clone, Copy, Debug)]
 pub struct Monotonic(Instant);
 
+/// The first time there is: 0 can mean "never", and what flows of an earlier
+/// run did up to 49 days ago has a time, too.
+const START_MS: u64 = 1 << 32;
+
 impl Monotonic {
-    /// Starts counting now, at 1, so that 0 can mean "never".
+    /// Starts counting now.
     pub fn start() -> Self {
         Self(Instant::now())
     }
 
-    /// Milliseconds since the start, plus 1.
+    /// Milliseconds since the start, and those before.
     pub fn now_ms(&self) -> u64 {
-        u64::try_from(self.0.elapsed().as_millis()).map_or(u64::MAX, |ms| ms + 1)
+        u64::try_from(self.0.elapsed().as_millis()).map_or(u64::MAX, |ms| START_MS + ms)
     }
 }
 

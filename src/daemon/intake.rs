@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::cache::Cache;
+use crate::cache::OpenFlow;
 use crate::cache::Outlet;
 use crate::daemon::sampling::SamplingPolicies;
 use crate::daemon::sources::{Sources, Verdict};
@@ -14,6 +15,7 @@ use crate::flow::FlowRecord;
 use crate::flow::Nsel;
 use crate::flow::Plan;
 use crate::flow::RecordFlags;
+use crate::flowlog::RouteId;
 use crate::flowlog::RoutingTable;
 use crate::session::Consumer;
 use crate::session::DataSet;
@@ -75,6 +77,26 @@ impl Way {
         self.terms.repeated = self.terms.cache.odometers.repeated;
         self.terms.open = self.batch.amount();
         self.terms.live = u64::try_from(self.cache.live()).unwrap_or(u64::MAX);
+    }
+
+    /// Takes in a flow of an earlier run under the route and source it has now.
+    pub(super) fn resume(
+        &mut self,
+        flow: &OpenFlow<'_>,
+        (route, source): (RouteId, SourceId),
+        now_ms: u64,
+        table: &RoutingTable,
+    ) {
+        if self.sources.verdict(source, flow.source).is_none() {
+            self.sources.meet(source, flow.source, table);
+        }
+        let mut record = flow.record;
+        record.key.route = route.0;
+        record.key.source = source;
+        self.now_ms = now_ms;
+        self.terms.resumed += record.amount();
+        let mut outward = Outward::new(&mut self.batch, &self.sources);
+        self.cache.resume(now_ms, flow, &record, &mut outward);
     }
 
     /// Where the records of a scope's source go.
@@ -173,11 +195,11 @@ impl<'a> Outward<'a> {
 }
 
 impl Outlet for Outward<'_> {
-    fn take(&mut self, record: &FlowRecord, detail: Option<&Detail>) {
+    fn take(&mut self, record: &FlowRecord, detail: Option<&Detail>, serial: u64) {
         // An id is not given again while the cache may hold a flow of it.
         if let Some(source) = self.sources.get(record.key.source) {
-            self.batch
-                .push(record, detail, source.exporter, source.domain);
+            let origin = (source.exporter, source.domain);
+            self.batch.push_flow(record, detail, origin, serial);
         }
     }
 

@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
+use crossbeam_channel::Sender;
+
 use crate::api::Page;
 use crate::cache::Cache;
+use crate::cache::OpenFlow;
+use crate::cache::Serials;
 use crate::daemon::cell::Cell;
 use crate::daemon::exchange::{Exchange, Parcel};
 use crate::daemon::intake::{BATCH_ROWS_MAX, Intake, Way};
 use crate::daemon::losses::Place;
 use crate::daemon::sampling::SamplingPolicies;
 use crate::daemon::settings;
+use crate::daemon::snapshot::{Piece, Sweep};
 use crate::daemon::sources::Sources;
 use crate::daemon::terms::{TERMS, Tables, Terms};
 use crate::flow::FlowBatch;
@@ -17,6 +22,7 @@ use crate::flow::Nsel;
 use crate::flow::NselSettings;
 use crate::flow::Plan;
 use crate::flow::PlanSettings;
+use crate::flowlog::RouteId;
 use crate::flowlog::RoutingTable;
 use crate::session::Arrival;
 use crate::session::ExporterView;
@@ -46,6 +52,8 @@ pub struct Lane {
     swept_ms: u64,
     /// Flows at which a batch nobody takes over is dropped.
     live_max: usize,
+    /// The snapshot that is being taken.
+    sweep: Option<Sweep>,
 }
 
 /// What a lane is made of.
@@ -99,6 +107,7 @@ impl Lane {
             opened_ms: 0,
             swept_ms: 0,
             live_max: parts.max_flows / 10 * 9,
+            sweep: None,
         };
         lane.apply_timers();
         lane
@@ -135,6 +144,7 @@ impl Lane {
         }
         self.intake.way.tick(now.monotonic_ms);
         self.hand_over_if_due(now.monotonic_ms);
+        self.step_sweep(now.monotonic_ms);
         self.publish();
     }
 
@@ -223,6 +233,47 @@ impl Lane {
         let part = page.offset..page.offset.saturating_add(page.limit);
         self.sessions
             .templates_part(now.monotonic_ms, page.exporter, part)
+    }
+
+    /// Has the flows that are in the cache go to `to` over the next turns, in
+    /// place of a snapshot that is under way; this is lane `index`.
+    pub fn snapshot(&mut self, index: u32, to: Sender<Piece>) {
+        self.sweep = Some(Sweep::new(index, &self.intake.way.cache, to));
+    }
+
+    fn step_sweep(&mut self, now_ms: u64) {
+        let Intake { table, way, .. } = &self.intake;
+        let step = |sweep: &mut Sweep| sweep.step(now_ms, &way.cache, table, &way.sources);
+        if self.sweep.as_mut().is_some_and(step) {
+            self.sweep = None;
+        }
+    }
+
+    /// Numbers the flows that begin from now on.
+    pub fn number_by(&mut self, serials: Serials) {
+        self.intake.way.cache.number_by(serials);
+    }
+
+    /// Takes in a flow of an earlier run; refused if its source gets no id.
+    pub fn resume(&mut self, flow: &OpenFlow<'_>, route: RouteId, now: Arrival) -> bool {
+        let (exporter, domain) = flow.source;
+        let now_ms = now.monotonic_ms;
+        let source = self.sessions.expect(exporter, domain, now_ms);
+        let Some(source) = source else {
+            return false;
+        };
+        self.intake
+            .way
+            .resume(flow, (route, source), now_ms, &self.intake.table);
+        true
+    }
+
+    /// Whether the open batch has room, after it was offered if it had none.
+    pub fn has_room(&mut self, now: Arrival) -> bool {
+        if self.intake.way.batch.len() >= BATCH_ROWS_MAX {
+            self.hand_over(now.monotonic_ms);
+        }
+        self.intake.way.batch.len() < BATCH_ROWS_MAX
     }
 
     /// The Templates in the form that survives a restart.

@@ -4,10 +4,10 @@
 //!
 //! * datagrams: `received = decoded + Σ refused`, per lane;
 //! * records with their octets and packets, once per route they take:
-//!   `routed = repeated + held + open + handed + dropped` per lane; behind the
-//!   lanes, for each output, `Σ handed = in flight + taken + refused + spared`;
-//!   and for the cloud `carried over + taken = pending + acked + evicted +
-//!   damaged`.
+//!   `routed + resumed = repeated + held + open + handed + dropped` per lane;
+//!   behind the lanes, for each output, `Σ handed = in flight + taken + refused +
+//!   spared`; and for the cloud `carried over + taken = pending + acked + evicted
+//!   + damaged`.
 //!
 //! A lane publishes all its terms at once; amounts leave a lane only under the
 //! lock of the [`Exchange`], and reach the journal only under that of
@@ -109,7 +109,7 @@ impl Reading {
                 gaps.push(format!("{what}: {left:?} is not {right:?}"));
             }
         };
-        expect("routed in the lanes", sum.routed, handled);
+        expect("routed in the lanes", sum.routed + sum.resumed, handled);
         expect("handed over by the lanes", sum.handed, accounts.handed);
         for (what, output) in [("log store", accounts.store), ("SLS", accounts.sls)] {
             let behind = output.in_flight + output.ended.sum();

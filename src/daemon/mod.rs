@@ -30,6 +30,7 @@ mod run;
 mod sampling;
 mod service;
 mod settings;
+mod snapshot;
 mod sources;
 mod start;
 mod terms;

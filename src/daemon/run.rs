@@ -242,10 +242,14 @@ impl Daemon {
             writer,
             committer,
             upkeep,
+            keeper,
             ..
         } = self.started;
         let drained = Arc::clone(&service);
         tokio::task::spawn_blocking(move || {
+            if let Some(keeper) = keeper {
+                keeper.stop();
+            }
             drained.stop();
             // Before the last flush, which then has the disk for itself.
             upkeep.stop();
@@ -264,12 +268,25 @@ impl Daemon {
             if committer.join().is_err() {
                 tracing::error!("the committer panicked; what was not durable is lost");
             }
+            close(&service);
         })
         .await?;
         // Nobody listens any more only if HTTP ended before us.
         let _already_ended = self.stop_http.send(true);
         self.http_task.await??;
         Ok(())
+    }
+}
+
+/// The journal's clean end, if every flow is a row: there is nothing to resume.
+fn close(service: &Service) {
+    let sum = service.ledger().read().sum();
+    if (sum.held + sum.open).records > 0 {
+        tracing::error!("flows are still open: the next start resumes the last snapshot");
+        return;
+    }
+    if let Err(error) = service.ingest().journal().close() {
+        tracing::error!(%error, "the journal has no clean end: the next start resumes the last snapshot");
     }
 }
 

@@ -25,6 +25,7 @@ use crate::daemon::ledger::Ledger;
 use crate::daemon::sampling::SamplingPolicies;
 use crate::daemon::service::{self, Service};
 use crate::daemon::settings::DiskBudget;
+use crate::daemon::snapshot::{Keeper, Resumption};
 use crate::daemon::terms::TERMS;
 use crate::daemon::upkeep::Upkeep;
 use crate::daemon::worker::Worker;
@@ -59,6 +60,8 @@ pub(super) struct Started {
     pub committer: JoinHandle<()>,
     /// The threads that keep the log store in shape.
     pub upkeep: Upkeep,
+    /// The thread that keeps the open flows, if they are kept.
+    pub keeper: Option<Keeper>,
     /// Addresses datagrams are received on.
     pub addresses: Vec<std::net::SocketAddr>,
 }
@@ -110,16 +113,12 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
         remembered: remembered(config, state),
         monotonic: Monotonic::start(),
     };
-    let mut workers = Vec::new();
-    for (index, (sockets, cell)) in bound.lanes.into_iter().zip(&cells).enumerate() {
-        let lane = builder.lane(Arc::clone(cell));
-        let worker = Worker::start(index, lane, sockets, builder.monotonic)
-            .context("cannot start a lane's thread")?;
-        workers.push(worker);
-    }
+    let lanes = builder.lanes(&cells, ingest.journal());
+    let workers = workers(bound.lanes.into_iter().zip(lanes), builder.monotonic)?;
+    let keeper = keeper(config, ingest.journal(), &workers)?;
     let service = Service::new(service::Parts {
         table,
-        workers: Arc::new(workers),
+        workers,
         query_limits: settings::query_limits(config),
         ledger: Ledger::new(cells, Arc::clone(&exchange), Arc::clone(&ingest)),
         ingest,
@@ -135,6 +134,7 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
         writer,
         committer,
         upkeep,
+        keeper,
         addresses: bound.addresses,
     })
 }
@@ -155,6 +155,36 @@ fn ingest(
     }
     let policy = settings::policy(config);
     Ok(Ingest::new(Arc::new(journal), Arc::clone(store), policy)?)
+}
+
+/// A thread for each lane.
+fn workers(
+    lanes: impl Iterator<Item = (LaneSockets, Lane)>,
+    monotonic: Monotonic,
+) -> Result<Arc<Vec<Worker>>> {
+    let start = |(index, (sockets, lane))| Worker::start(index, lane, sockets, monotonic);
+    let workers = lanes.enumerate().map(start).collect::<Result<_, _>>();
+    Ok(Arc::new(workers.context("cannot start a lane's thread")?))
+}
+
+/// Begins to keep the flows that are open.
+fn keeper(
+    config: &Config,
+    journal: &Arc<Journal>,
+    workers: &Arc<Vec<Worker>>,
+) -> Result<Option<Keeper>> {
+    let interval = config.journal.snapshot_interval;
+    if interval.is_zero() {
+        // What was resumed from it moves on.
+        journal
+            .remove_snapshot()
+            .context("cannot remove the snapshot of the cache")?;
+        return Ok(None);
+    }
+    let keeper = Keeper::start(Arc::clone(journal), Arc::clone(workers), interval);
+    Ok(Some(
+        keeper.context("cannot start the keeper of snapshots")?,
+    ))
 }
 
 /// Begins to send what is in the journal for the cloud.
@@ -226,6 +256,15 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
+    /// A lane for each cell, with the flows that an unclean end left open.
+    fn lanes(&self, cells: &[Arc<Cell<TERMS>>], journal: &Journal) -> Vec<Lane> {
+        let lanes = cells.iter().map(|cell| self.lane(Arc::clone(cell)));
+        let mut lanes: Vec<_> = lanes.collect();
+        let mut all: Vec<_> = lanes.iter_mut().collect();
+        Resumption::read(journal).give(&mut all, &self.table, &self.monotonic);
+        lanes
+    }
+
     fn lane(&self, cell: Arc<Cell<TERMS>>) -> Lane {
         let config = self.config;
         let mut sessions = Sessions::new(

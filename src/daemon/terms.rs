@@ -10,8 +10,9 @@ use crate::session::Stats;
 
 /// What one lane has done with all it received.
 ///
-/// `received = sessions.decoded + Σ refused` counts datagrams; `routed =
-/// repeated + held + open + handed + dropped` counts records once per route.
+/// `received = sessions.decoded + Σ refused` counts datagrams; `routed +
+/// resumed = repeated + held + open + handed + dropped` counts records once per
+/// route.
 /// Both hold in every publication.
 #[derive(Clone, Copy, Debug, FromBytes, Immutable, IntoBytes, KnownLayout)]
 #[repr(C)]
@@ -41,6 +42,8 @@ pub struct Terms {
     pub unclaimed: Amount,
     /// Records that took a route, once per route.
     pub routed: Amount,
+    /// Records of flows of an earlier run that were taken in again.
+    pub resumed: Amount,
     /// Of totals (odometers), what earlier records had said already (P-640).
     pub repeated: Amount,
     /// In the flow cache.

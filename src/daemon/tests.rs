@@ -20,7 +20,7 @@ use crate::session::Sessions;
 
 /// Active 300 s, inactive 15 s, or half as long again as the exporter's own
 /// active timer.
-const LEARNING: &str = r#"
+pub(super) const LEARNING: &str = r#"
 [[flow-log]]
 name = "all"
 project = "flows"
@@ -32,17 +32,17 @@ name = "all"
 "#;
 
 /// A lane and what it tells others.
-struct Bench {
-    lane: Lane,
+pub(super) struct Bench {
+    pub(super) lane: Lane,
     exchange: Arc<Exchange>,
     cell: Arc<Cell<TERMS>>,
-    now: Arrival,
+    pub(super) now: Arrival,
     /// Of the next v9 Message.
     sequence: u32,
 }
 
 impl Bench {
-    fn new(config: &str) -> Self {
+    pub(super) fn new(config: &str) -> Self {
         let config = Config::parse(config, "test").unwrap();
         let table = RoutingTable::compile(&config.definition, None).unwrap();
         let exchange = Arc::new(Exchange::new(1 << 20, 16));
@@ -75,7 +75,7 @@ impl Bench {
     }
 
     /// Receives Sets in a v9 Message.
-    fn receive(&mut self, sets: &[Vec<u8>]) {
+    pub(super) fn receive(&mut self, sets: &[Vec<u8>]) {
         let count = u16::try_from(sets.len()).unwrap();
         let export_secs = u32::try_from(self.now.unix_ms / 1_000).unwrap();
         let mut message = [[0, 9], count.to_be_bytes()].concat();
@@ -94,7 +94,7 @@ impl Bench {
     }
 
     /// Lets so many seconds pass, in turns of a tenth.
-    fn wait(&mut self, secs: u64) {
+    pub(super) fn wait(&mut self, secs: u64) {
         for _ in 0..secs * 10 {
             self.now.monotonic_ms += 100;
             self.now.unix_ms += 100;
@@ -103,7 +103,7 @@ impl Bench {
     }
 
     /// What the lane published.
-    fn terms(&self) -> Terms {
+    pub(super) fn terms(&self) -> Terms {
         Terms::from_array(self.cell.read())
     }
 }
@@ -120,17 +120,17 @@ fn shorts(numbers: &[u16]) -> Vec<u8> {
 }
 
 /// Template 256: addresses, octets, packets.
-fn template() -> Vec<u8> {
+pub(super) fn template() -> Vec<u8> {
     set(0, &shorts(&[256, 4, 8, 4, 12, 4, 1, 4, 2, 4]))
 }
 
 /// So many flows, each of 100 octets and 1 packet.
-fn flows(hosts: std::ops::Range<u8>) -> Vec<u8> {
+pub(super) fn flows(hosts: std::ops::Range<u8>) -> Vec<u8> {
     let record = |host| [10, 0, 0, host, 10, 0, 1, 1, 0, 0, 0, 100, 0, 0, 0, 1];
     set(256, &hosts.flat_map(record).collect::<Vec<u8>>())
 }
 
-fn amount(records: u64) -> Amount {
+pub(super) fn amount(records: u64) -> Amount {
     Amount {
         records,
         octets: 100 * records,

@@ -191,6 +191,7 @@ pub(super) fn stats(reading: &Reading, store: &LogStore) -> Value {
             "decoded": sum.flows,
             "unclaimed": sum.unclaimed,
             "routed": sum.routed,
+            "resumed": sum.resumed,
             "repeated": sum.repeated,
             "held": sum.held,
             "open": sum.open,

@@ -12,6 +12,7 @@ use crate::api::Page;
 use crate::daemon::clock::{self, Monotonic};
 use crate::daemon::lane::{Census, Lane};
 use crate::daemon::metrics::decoding_time;
+use crate::daemon::snapshot::Piece;
 use crate::flow::PlanSettings;
 use crate::flowlog::RoutingTable;
 use crate::listen::LaneSockets;
@@ -37,6 +38,8 @@ pub enum Command {
     Templates(Page, Sender<(usize, Vec<TemplateView>)>),
     /// Give the Templates in the form that survives a restart.
     Remember(Sender<Vec<u8>>),
+    /// Give the flows of the cache, this being lane so and so.
+    Snapshot(u32, Sender<Piece>),
     /// Take what the sockets still hold, hand everything over, and end.
     Stop,
 }
@@ -206,6 +209,7 @@ impl Run {
                 drop(answer.send(self.lane.templates(page, self.now())));
             }
             Command::Remember(answer) => drop(answer.send(self.lane.remember(self.now()))),
+            Command::Snapshot(index, to) => self.lane.snapshot(index, to),
             Command::Stop => return true,
         }
         false

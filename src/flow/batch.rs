@@ -99,6 +99,8 @@ columns! {
     flags: RecordFlags,
     /// Which key fields the row has.
     present: Presence,
+    /// The flow's own number in the cache; 0 if it was in none.
+    serial: u64,
 }
 
 /// A column of which few rows have a value.
@@ -134,13 +136,26 @@ impl FlowBatch {
         self.columns.reserve(rows);
     }
 
-    /// Adds a row. Allocates only when a vector grows.
+    /// Adds a row of a record that was not merged. Allocates only when a vector
+    /// grows.
     pub fn push(
         &mut self,
         record: &FlowRecord,
         detail: Option<&Detail>,
         exporter: IpAddr,
         domain: u32,
+    ) {
+        self.push_flow(record, detail, (exporter, domain), 0);
+    }
+
+    /// Adds a row of a flow that left the cache, where it had this number; 0 is
+    /// none.
+    pub fn push_flow(
+        &mut self,
+        record: &FlowRecord,
+        detail: Option<&Detail>,
+        (exporter, domain): (IpAddr, u32),
+        serial: u64,
     ) {
         if let Some(detail) = detail {
             let row = u32::try_from(self.len()).unwrap_or(u32::MAX);
@@ -150,6 +165,7 @@ impl FlowBatch {
         self.amount += amount;
         let exporter = self.attribute(exporter, amount);
         self.columns.push(record, exporter, domain);
+        self.columns.serial.push(serial);
     }
 
     /// Number of rows.

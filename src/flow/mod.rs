@@ -15,7 +15,7 @@ pub mod schema;
 
 pub use account::Amount;
 #[cfg(feature = "journal")]
-pub use arrow::{Names, RouteNames, from_ipc, to_ipc};
+pub use arrow::{Names, RouteNames, SERIAL, from_ipc, serials, to_ipc};
 pub use batch::FlowBatch;
 pub use filter::{Filter, FilterError, protocol_name};
 pub use merge::{Merge, Overflow};

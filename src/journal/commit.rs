@@ -109,11 +109,16 @@ impl State {
         }
     }
 
+    /// Whether nobody needs a segment any more.
+    pub(super) fn may_go(&self, segment: &Segment) -> bool {
+        segment.is_free() && segment.seqs.end <= self.wanted_from
+    }
+
     /// Progress as it is now, and the segments that nobody needs then.
     pub(super) fn progress(&self) -> (Progress, Vec<u64>) {
-        let free = self.segments.iter().filter(|segment| segment.is_free());
+        let free = self.segments.iter().filter(|segment| self.may_go(segment));
         let free: Vec<_> = free.map(|segment| segment.number).collect();
-        let needed = self.segments.iter().filter(|segment| !segment.is_free());
+        let needed = self.segments.iter().filter(|segment| !self.may_go(segment));
         let saved = self.destinations.iter().map(|destination| Saved {
             name: destination.name.clone(),
             settled: destination.settled.clone(),

@@ -15,6 +15,7 @@ use super::error::Fault;
 use super::error::OpenError;
 use super::error::ReadError;
 use super::error::Refused;
+use super::error::SnapshotError;
 use super::frame::DestinationId;
 use super::frame::Frame;
 use super::frame::Kind;
@@ -26,6 +27,7 @@ use super::recover::Recovered;
 use super::recover::recover;
 use super::settings::Settings;
 use super::snapshot;
+use super::snapshot::SnapshotWriter;
 use super::state::State;
 use super::stats::Stats;
 
@@ -215,32 +217,71 @@ impl Journal {
         self.state().stats(now_ms)
     }
 
-    /// Keeps the open flows of the cache as of the row `seq`, in place of those
-    /// kept before.
+    /// Begins a snapshot as of the first number that rows can have which are
+    /// appended from now on. From there on, or from where the one kept now
+    /// begins, rows stay until the next is saved, so that
+    /// [`Journal::rows_since`] finds them.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn begin_snapshot(&self) -> io::Result<SnapshotWriter> {
+        let mut state = self.state();
+        let seq = state.next_seq;
+        state.wanted_from = state.wanted_from.min(seq);
+        drop(state);
+        SnapshotWriter::begin(&*self.disk, seq)
+    }
+
+    /// Removes the snapshot: there is nothing to resume any more.
+    ///
+    /// # Errors
+    /// As the system says; it may be there again at the next start.
+    pub fn remove_snapshot(&self) -> io::Result<()> {
+        snapshot::remove(&*self.disk)?;
+        self.state().note_snapshot(0, u64::MAX);
+        Ok(())
+    }
+
+    /// Shows all frames that earlier runs appended from the row `seq` on,
+    /// delivered or not, whoever's they are; whether none is missing that
+    /// somebody may have got.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn rows_since(&self, seq: u64, see: impl FnMut(Kind, Bytes)) -> io::Result<bool> {
+        let since = self.state().since(seq);
+        since.read(see)
+    }
+
+    /// Keeps a snapshot in place of the one kept before.
     ///
     /// # Errors
     /// As the system says; what was kept before still is.
-    pub fn save_snapshot(&self, seq: u64, flows: &[u8]) -> io::Result<()> {
-        snapshot::save(&*self.disk, seq, flows)?;
-        self.state().note_snapshot(snapshot::file_len(flows));
+    pub fn save_snapshot(&self, snapshot: &SnapshotWriter) -> io::Result<()> {
+        snapshot.save(&*self.disk)?;
+        let mut state = self.state();
+        state.note_snapshot(snapshot.file_len(), snapshot.seq());
         Ok(())
     }
 
     /// What the last process kept that did not end clean. It stays on disk
     /// until the next is saved, so that a crash right after does not lose it.
-    pub fn take_snapshot(&self) -> Option<(u64, Bytes)> {
+    ///
+    /// # Errors
+    /// There is one, of which nothing can be read.
+    pub fn take_snapshot(&self) -> Result<Option<(u64, Bytes)>, SnapshotError> {
         snapshot::read(&*self.disk)
     }
 
-    /// Ends the journal's use: makes everything durable and removes the
-    /// snapshot.
+    /// The clean end: makes everything durable and removes the snapshot. To be
+    /// called when every flow that was open is a row.
     ///
     /// # Errors
     /// What is not durable; the snapshot is then still there.
-    pub fn close(self) -> io::Result<()> {
+    pub fn close(&self) -> io::Result<()> {
         self.commit().map_err(io::Error::other)?;
         self.persist_progress()?;
-        snapshot::remove(&*self.disk)
+        self.remove_snapshot()
     }
 
     fn find(

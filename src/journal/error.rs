@@ -109,6 +109,17 @@ impl Fault {
     }
 }
 
+/// Why there is a snapshot that cannot be read.
+#[derive(Debug, Error)]
+pub enum SnapshotError {
+    /// It is not what was saved.
+    #[error("the snapshot is damaged")]
+    Damaged,
+    /// The system's word.
+    #[error("the snapshot cannot be read: {0}")]
+    Io(#[from] io::Error),
+}
+
 /// Why a destination gets no frame now.
 #[derive(Debug, Error)]
 pub enum ReadError {

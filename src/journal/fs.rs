@@ -132,19 +132,6 @@ pub(super) fn read_whole(disk: &dyn Fs, name: &str, max: u64) -> io::Result<Vec<
     Ok(bytes)
 }
 
-/// Replaces a file so that after a crash either the old or the new one is there.
-pub(super) fn replace(disk: &dyn Fs, name: &str, parts: &[&[u8]]) -> io::Result<()> {
-    let temporary = format!("{name}{TEMPORARY}");
-    let replaced = write_synced(disk, &temporary, parts)
-        .and_then(|()| disk.rename(&temporary, name))
-        .and_then(|()| disk.sync_dir());
-    if replaced.is_err() {
-        // What is left of it is swept at the next start.
-        let _ = disk.remove(&temporary);
-    }
-    replaced
-}
-
 /// Writes a new file and makes its content durable.
 pub(super) fn write_synced(disk: &dyn Fs, name: &str, parts: &[&[u8]]) -> io::Result<()> {
     let file = disk.create(name)?;
@@ -346,8 +333,6 @@ mod tests {
         assert_eq!(read_whole(&disk, "a", 100).unwrap(), b"\0\0\0a");
         let refused = read_whole(&disk, "a", 3).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::FileTooLarge);
-        replace(&disk, "a", &[b"x", b"yz"]).unwrap();
-        assert_eq!(read_whole(&disk, "a", 100).unwrap(), b"xyz");
         assert_eq!(disk.list().unwrap(), ["a"]);
         disk.remove("a").unwrap();
         disk.remove("a").unwrap();

@@ -57,6 +57,8 @@ impl Recovery {
     ) -> Self {
         let mut state = State {
             snapshot_bytes: file_len(&*disk, snapshot::NAME),
+            wanted_from: snapshot::position(&*disk).unwrap_or(u64::MAX),
+            got_to: 1,
             disk,
             settings,
             uuid,
@@ -297,6 +299,7 @@ impl Recovery {
         // no other row may ever get them.
         let next_seq = if is_new { 1 } else { found + SEQ_STEP };
         state.next_seq = next_seq.max(state.settings.first_seq);
+        state.got_to = settled.max(state.settings.first_seq);
         state.written_to = state.next_seq;
         state.durable_to = state.next_seq;
         let after = last.map_or(1, |number| number.saturating_add(1));
@@ -319,7 +322,7 @@ pub(super) const BAD: &str = ".bad";
 const BAD_FILES_MAX: usize = 16;
 const BAD_LEN_MAX: u64 = 1 << 20;
 /// Numbers passed over at a start: more than there can be rows in memory.
-const SEQ_STEP: u64 = 1 << 32;
+pub(super) const SEQ_STEP: u64 = 1 << 32;
 /// Ids beyond are none that we gave.
 const IDS_MAX: u32 = 1 << 16;
 /// Begins the name of a destination whose name was lost.

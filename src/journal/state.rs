@@ -54,6 +54,12 @@ pub(super) struct State {
     pub(super) slots: Option<Slots>,
     /// Octets of the snapshot.
     pub(super) snapshot_bytes: u64,
+    /// Segments with rows from here on stay, delivered or not, for a snapshot
+    /// asks for them.
+    pub(super) wanted_from: u64,
+    /// The first number that no row of an earlier run can have which somebody
+    /// has got.
+    pub(super) got_to: u64,
     /// Octets of copies of what was damaged.
     pub(super) bad_bytes: u64,
     pub(super) counters: Counters,

@@ -158,15 +158,22 @@ impl State {
         segments + self.snapshot_bytes + self.bad_bytes + 2 * slots
     }
 
-    /// Notes how large the snapshot is.
-    pub(super) fn note_snapshot(&mut self, len: u64) {
+    /// Notes how large the snapshot is, and from which row on it asks for
+    /// segments.
+    pub(super) fn note_snapshot(&mut self, len: u64, wanted_from: u64) {
         self.snapshot_bytes = len;
+        self.wanted_from = wanted_from;
     }
 
     /// Makes room for so many octets within the quota.
     fn make_room(&mut self, len: u64) -> Result<(), Fault> {
         while self.disk_bytes() + len > self.settings.quota_bytes {
             if self.segments.iter().any(Segment::is_free) {
+                if !self.segments.iter().any(|segment| self.may_go(segment)) {
+                    // Rather than a row that is to be delivered, what a snapshot
+                    // asks for goes: it is then of no use any more.
+                    self.wanted_from = u64::MAX;
+                }
                 self.persist().map_err(|error| Fault::of(&error))?;
                 continue;
             }

@@ -29,6 +29,7 @@ use super::flows::END;
 use super::flows::flow_fields;
 use super::flows::timestamp;
 use super::own::own_fields;
+use crate::flow;
 
 /// Version of the columns, the store's own and those of flows. A newer one may
 /// only add columns; a column never changes its type, so that any version
@@ -154,8 +155,11 @@ pub(super) fn stamp(
     })
 }
 
-/// Whether rows may bring such a column.
+/// Whether rows may bring such a column; the journal's own is passed over.
 fn may_come(name: &str) -> bool {
+    if name == flow::SERIAL {
+        return true;
+    }
     let mut known = own_fields().iter().chain(flow_fields());
     ![SEQ, RECEIVE_TIME].contains(&name) && known.any(|field| field.name() == name)
 }

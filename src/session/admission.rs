@@ -4,6 +4,8 @@
 //! only others on probation make room for it. Exporters the operator names
 //! need no probation.
 
+use std::net::IpAddr;
+
 use crate::session::Arrival;
 use crate::session::Consumer;
 use crate::session::Peer;
@@ -11,6 +13,7 @@ use crate::session::Plan;
 use crate::session::Refusal;
 use crate::session::SamplingPolicy;
 use crate::session::Sessions;
+use crate::session::SourceId;
 use crate::session::decode::Context;
 use crate::session::entry::Owner;
 use crate::wire::Header;
@@ -114,6 +117,13 @@ impl<P: Plan> Sessions<P> {
         self.table
             .start(peer, listed, now_ms)
             .ok_or(Refusal::TooManySessions)
+    }
+
+    /// The id that an exporter's domain will have when it is heard, for flows of
+    /// it that are there before; `None` if no id is left.
+    pub fn expect(&mut self, exporter: IpAddr, domain: u32, now_ms: u64) -> Option<SourceId> {
+        let max = self.limits.sources_max;
+        self.sources.expect(exporter, domain, max, now_ms)
     }
 
     /// Gives a domain its source id; sessions on probation share half of them.

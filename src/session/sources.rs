@@ -69,12 +69,42 @@ impl Sources {
         max: usize,
         reusable_before_ms: u64,
     ) -> Option<SourceId> {
+        let id = self.find_or_create(exporter, domain, max, reusable_before_ms)?;
+        let source = self.slots.get_mut(usize::try_from(id.0).ok()?)?;
+        source.members.push(member);
+        Some(id)
+    }
+
+    /// The id of an exporter's domain that no session has yet, as if its last
+    /// one had gone just now.
+    pub(crate) fn expect(
+        &mut self,
+        exporter: IpAddr,
+        domain: u32,
+        max: usize,
+        now_ms: u64,
+    ) -> Option<SourceId> {
+        let id = self.find_or_create(exporter, domain, max, 0)?;
+        let source = self.slots.get_mut(usize::try_from(id.0).ok()?)?;
+        if source.members.is_empty() && !source.is_queued {
+            source.released_ms = now_ms;
+            source.is_queued = true;
+            self.released.push_back(id.0);
+        }
+        Some(id)
+    }
+
+    fn find_or_create(
+        &mut self,
+        exporter: IpAddr,
+        domain: u32,
+        max: usize,
+        reusable_before_ms: u64,
+    ) -> Option<SourceId> {
         let id = match self.ids.get(&(exporter, domain)) {
             Some(&id) => id,
             None => self.create(exporter, domain, max, reusable_before_ms)?,
         };
-        let source = self.slots.get_mut(usize::try_from(id).ok()?)?;
-        source.members.push(member);
         Some(SourceId(id))
     }
 

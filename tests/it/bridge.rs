@@ -42,6 +42,11 @@ const KEYS: &str = "[[access-key]]\nid = \"bridge\"\nsecret-file = \"DIR/secret\
 
 /// Settings of a bridge to a cloud: every record a row, sent as soon as may be.
 pub(crate) fn bridge(dir: &Path, cloud: &Cloud, more: &str) -> String {
+    bridge_with(dir, cloud, "cache = \"off\"", more)
+}
+
+/// The same with settings of the flow log.
+pub(crate) fn bridge_with(dir: &Path, cloud: &Cloud, of_log: &str, more: &str) -> String {
     let key = dir.join("key");
     fs::write(
         &key,
@@ -49,7 +54,7 @@ pub(crate) fn bridge(dir: &Path, cloud: &Cloud, more: &str) -> String {
     )
     .unwrap();
     flow_log(&format!(
-        "cache = \"off\"\nfields = [\"exporter\"]\n\
+        "{of_log}\nfields = [\"exporter\"]\n\
          [sls]\nendpoint = \"127.0.0.1:{}\"\ncreate = true\nlinger-ms = 100\n\
          access-key-file = {key:?}\n{more}",
         cloud.port

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::bridge::{Cloud, bridge, sls};
+use crate::bridge::{Cloud, bridge_with, sls};
 use crate::journal::inspected;
 use crate::sender::V5Exporter;
 use crate::support::{Daemon, free_port};
@@ -30,28 +30,23 @@ const PAGE: usize = 5_000;
 
 #[test]
 fn killed_under_load_again_and_again_it_loses_nothing_that_was_durable() {
-    let cycles = std::env::var("FLOWLOGD_CYCLES").map_or(3, |text| text.parse().unwrap());
-    let mut pair = Pair::start();
-    let load = Load::start(pair.port);
-    for cycle in 0..cycles {
-        // Every other life is long enough to make something durable.
-        if cycle % 2 == 1 {
-            pair.wait_for_durable_rows();
-        }
-        std::thread::sleep(Duration::from_millis(random(50..1_500)));
-        pair.strike(cycle, &load);
-    }
-    let sent = load.end();
-    pair.settle();
-    let stored = rows(&pair.daemon, "seq");
-    let arrived = rows(&pair.service, "element(rest, 'flow-id')");
-    pair.judge(sent, &stored, &arrived);
+    let pair = Pair::start(81, "cache = \"off\"", "");
+    assert_eq!(pair.survive(), 0, "nothing was in the cache");
 }
 
+#[test]
+fn open_flows_outlast_kills_and_none_is_exported_twice() {
+    let pair = Pair::start(82, "inactive-s = 2", "[journal]\nsnapshot-interval-s = 1\n");
+    assert!(pair.survive() > 0, "nothing was resumed");
+}
 /// A bridge, the cloud it writes to, and what is known of their rows.
 struct Pair {
     dir: TempDir,
     port: u16,
+    /// Where the exporter is: 127.0.0.x.
+    host: u8,
+    /// Settings of the bridge's flow log, and others.
+    settings: [&'static str; 2],
     cloud: Cloud,
     daemon: Daemon,
     service: Daemon,
@@ -61,27 +56,54 @@ struct Pair {
     first: u64,
     /// Rows that may have been sent twice.
     repeated_max: u64,
+    /// Records of flows that a later run took in again.
+    resumed: u64,
     slowest: Duration,
 }
 
 impl Pair {
-    fn start() -> Self {
+    fn start(host: u8, flow_log: &'static str, more: &'static str) -> Self {
         let cloud = Cloud::new();
         cloud.write_secret();
         let service = cloud.start();
         let (dir, port) = (TempDir::new().unwrap(), free_port());
-        let daemon = start_bridge(port, dir.path(), &cloud);
+        let settings = [flow_log, more];
+        let daemon = start_bridge(port, dir.path(), &cloud, settings);
         Self {
             first: journal(&daemon, "next_seq"),
             dir,
             port,
+            host,
+            settings,
             cloud,
             daemon,
             service,
             durable: Vec::new(),
             repeated_max: 0,
+            resumed: 0,
             slowest: Duration::ZERO,
         }
+    }
+
+    /// Lives through as many kills as the environment says; how many records
+    /// later runs took in again.
+    fn survive(mut self) -> u64 {
+        let cycles = std::env::var("FLOWLOGD_CYCLES").map_or(3, |text| text.parse().unwrap());
+        let load = Load::start(self.host, self.port);
+        for cycle in 0..cycles {
+            // Every other life is long enough to make something durable.
+            if cycle % 2 == 1 {
+                self.wait_for_durable_rows();
+            }
+            std::thread::sleep(Duration::from_millis(random(50..1_500)));
+            self.strike(cycle, &load);
+        }
+        let sent = load.end();
+        self.settle();
+        let stored = rows(&self.daemon, "seq");
+        let arrived = rows(&self.service, "element(rest, 'flow-id')");
+        self.judge(sent, &stored, &arrived);
+        self.resumed
     }
 
     /// Kills one or both, and starts them again.
@@ -112,15 +134,22 @@ impl Pair {
         let cloud_after = began.elapsed();
         let began = Instant::now();
         if kills_bridge {
-            self.daemon = start_bridge(self.port, self.dir.path(), &self.cloud);
+            self.daemon = self.restart();
             self.first = journal(&self.daemon, "next_seq");
         }
         let bridge_after = began.elapsed();
+        let records = &self.daemon.get("/api/v1/stats")["records"];
+        let resumed = records["resumed"]["records"].as_u64().unwrap();
+        self.resumed += if kills_bridge { resumed } else { 0 };
         println!(
-            "cycle {cycle}: durable to {durable_to}, {repeated_max} may be sent again; \
-             ready: cloud {cloud_after:?}, bridge {bridge_after:?}"
+            "cycle {cycle}: durable to {durable_to}, {repeated_max} may be sent again, \
+             {resumed} resumed; ready: cloud {cloud_after:?}, bridge {bridge_after:?}"
         );
         self.slowest = self.slowest.max(cloud_after).max(bridge_after);
+    }
+
+    fn restart(&self) -> Daemon {
+        start_bridge(self.port, self.dir.path(), &self.cloud, self.settings)
     }
 
     /// Records acknowledged as far as the next run of the bridge knows.
@@ -143,7 +172,7 @@ impl Pair {
         self.durable
             .push(self.first..journal(&self.daemon, "durable_to"));
         assert_eq!(self.daemon.stop().code(), Some(0));
-        self.daemon = start_bridge(self.port, self.dir.path(), &self.cloud);
+        self.daemon = self.restart();
         self.daemon
             .wait_until("drained", |daemon| sls(daemon)["pending"] == 0);
         for daemon in [&self.daemon, &self.service] {
@@ -192,12 +221,9 @@ impl Pair {
     }
 }
 
-fn start_bridge(port: u16, dir: &Path, cloud: &Cloud) -> Daemon {
-    Daemon::start_on(
-        port,
-        dir,
-        &bridge(dir, cloud, "[logstore]\ntail-age-s = 2\n"),
-    )
+fn start_bridge(port: u16, dir: &Path, cloud: &Cloud, [flow_log, more]: [&str; 2]) -> Daemon {
+    let more = format!("[logstore]\ntail-age-s = 2\n{more}");
+    Daemon::start_on(port, dir, &bridge_with(dir, cloud, flow_log, &more))
 }
 
 fn journal(daemon: &Daemon, what: &str) -> u64 {
@@ -247,12 +273,12 @@ struct Load {
 }
 
 impl Load {
-    fn start(port: u16) -> Self {
+    fn start(host: u8, port: u16) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let sent = Arc::new(AtomicU64::new(0));
         let (told, counted) = (Arc::clone(&is_over), Arc::clone(&sent));
         let thread = std::thread::spawn(move || {
-            let mut exporter = V5Exporter::new(81, port);
+            let mut exporter = V5Exporter::new(host, port);
             while !told.load(Ordering::Relaxed) {
                 // Nobody listens while the bridge is down.
                 let _taken = exporter.try_send().is_ok();

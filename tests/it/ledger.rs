@@ -172,7 +172,8 @@ impl Metrics {
                 + now("daemon_open")
                 + handed
                 + total("daemon_dropped");
-            assert_eq!(total("flowlog_routed"), lanes, "{unit} in the lanes");
+            let taken_in = total("flowlog_routed") + total("cache_resumed");
+            assert_eq!(taken_in, lanes, "{unit} in the lanes");
             for (output, taken, in_flight) in [
                 ("logstore", "kept", "daemon_in_flight"),
                 ("sink_sls", "journaled", "sink_sls_in_flight"),

@@ -4,6 +4,7 @@ mod model;
 mod properties;
 mod rules;
 mod shares;
+mod snapshots;
 mod totals;
 mod traces;
 
@@ -14,12 +15,15 @@ use crate::flow::FlowKey;
 #[derive(Default)]
 struct Rows {
     rows: Vec<(FlowRecord, Option<Detail>)>,
+    /// Of the rows, unless they were taken away.
+    serials: Vec<u64>,
     full_at: Option<usize>,
 }
 
 impl Outlet for Rows {
-    fn take(&mut self, record: &FlowRecord, detail: Option<&Detail>) {
+    fn take(&mut self, record: &FlowRecord, detail: Option<&Detail>, serial: u64) {
         self.rows.push((*record, detail.cloned()));
+        self.serials.push(serial);
     }
 
     fn is_full(&self) -> bool {
@@ -119,7 +123,7 @@ impl Cache {
             live
         );
         assert_eq!(
-            self.stats.created,
+            self.stats.created + self.stats.resumed,
             self.stats.expired.iter().sum::<u64>() + live as u64
         );
     }

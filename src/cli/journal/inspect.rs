@@ -296,7 +296,7 @@ mod tests {
         let (text, id) = printed(|out, dir| summary(out, dir, Layout::Table));
         let expected = "\
 progress  next row 10
-snapshot  5 octets as of row 5
+snapshot  5 octets as of row 10
 
 segment               octets  first-seq  end-seq  frames  rows  damaged  unfinished
 0000000000000001.seg     517          1       10       3     9        0           0
@@ -329,7 +329,7 @@ sls/-/-/proj/flows             1        9      0        0        0        0
             "next_seq": 10,
             "damaged_progress_files": 0,
             "missing_segments": [],
-            "snapshot": {"octets": 5, "seq": 5},
+            "snapshot": {"octets": 5, "seq": 10},
             "segments": [{
                 "name": "0000000000000001.seg",
                 "octets": 517,

@@ -164,7 +164,9 @@ mod testing {
         journal.commit().unwrap();
         assert!(journal.next(here, 0).unwrap().is_some());
         journal.ack(here, 1..3);
-        journal.save_snapshot(5, b"flows").unwrap();
+        let mut snapshot = journal.begin_snapshot().unwrap();
+        snapshot.write(b"flows").unwrap();
+        journal.save_snapshot(&snapshot).unwrap();
         journal.persist_progress().unwrap();
     }
 }

@@ -179,6 +179,9 @@ impl Committer {
         let was_failing = std::mem::replace(&mut self.is_failing, error.is_some());
         match error {
             Some(error) if !was_failing => {
+                // Rows may be delivered that no later run finds in the journal:
+                // their flows must not be resumed. A worse disk keeps it.
+                let _kept = self.ingest.journal.remove_snapshot().is_err();
                 tracing::error!(%error, "rows cannot be made durable: they stay in memory; see flowlogd_journal metrics");
             }
             None if was_failing => tracing::info!("rows are durable again"),

@@ -35,7 +35,7 @@ use crate::telemetry::Text;
 
 pub(super) use tell::{
     answered, buffer_granted, committed, decoding_time, journal_committed, loaded, reloaded,
-    settled, waited,
+    settled, snapshot_failed, snapshot_resumed, snapshot_taken, waited,
 };
 
 /// All numbers of one scrape, those of the ledger of one moment.

@@ -142,6 +142,20 @@ const CACHE: &[Metric] = table! {
         Level(|now| now.sum.live);
     "flowlogd_cache_records_total" "Records by what the cache did with them: a new flow, merged, passed on by choice, or for lack of room."
         CountBy("fate", |now| labels(["created", "merged", "passed", "bypassed"], fates(now)));
+    "flowlogd_cache_resumed_flows_total" "Flows of an earlier run that go on."
+        Count(|now| now.sum.cache.resumed);
+    "flowlogd_cache_resumed" "Flows of an earlier run that were taken in again, also those that left at once"
+        Moved(|now| now.sum.resumed);
+    "flowlogd_cache_snapshot_flows_total" "Open flows of the last run by what became of them: taken in again, rows in the journal already, of no flow log any more."
+        Told(Kind::Counter, Some("fate"));
+    "flowlogd_cache_snapshots_total" "Snapshots of open flows: written, and such as could not be."
+        Told(Kind::Counter, Some("result"));
+    "flowlogd_cache_snapshot_seconds" "Time of one snapshot, from its begin until it is durable."
+        Told(Kind::Histogram, None);
+    "flowlogd_cache_snapshot_bytes" "Octets of the last snapshot."
+        Told(Kind::Gauge, None);
+    "flowlogd_cache_snapshot_timestamp_seconds" "When the last snapshot was written, in seconds since 1970."
+        Told(Kind::Gauge, None);
     "flowlogd_cache_ended_flows_total" "Flows that left the cache, by flowEndReason."
         CountBy("reason", left);
     "flowlogd_cache_early_flows_total" "Of these, flows that left early: to make room, too long a span, a counter about to overflow."

@@ -40,6 +40,32 @@ pub(in crate::daemon) fn answered(result: &'static str, time: Duration) {
     counter!("flowlogd_logstore_queries_total", "result" => result).increment(1);
 }
 
+/// A snapshot of the cache of such a size was taken in some time.
+pub(in crate::daemon) fn snapshot_taken(bytes: u64, time: Duration, unix_ms: u64) {
+    counter!("flowlogd_cache_snapshots_total", "result" => "success").increment(1);
+    histogram!("flowlogd_cache_snapshot_seconds").record(time);
+    gauge!("flowlogd_cache_snapshot_bytes").set(approximate(bytes));
+    let seconds = Duration::from_millis(unix_ms).as_secs_f64();
+    gauge!("flowlogd_cache_snapshot_timestamp_seconds").set(seconds);
+}
+
+/// A snapshot of the cache could not be written.
+pub(in crate::daemon) fn snapshot_failed() {
+    counter!("flowlogd_cache_snapshots_total", "result" => "failure").increment(1);
+}
+
+/// What became of the flows of the last run's snapshot.
+pub(in crate::daemon) fn snapshot_resumed(resumed: u64, journaled: u64, unclaimed: u64) {
+    let fates = [
+        ("resumed", resumed),
+        ("journaled", journaled),
+        ("unclaimed", unclaimed),
+    ];
+    for (fate, flows) in fates {
+        counter!("flowlogd_cache_snapshot_flows_total", "fate" => fate).increment(flows);
+    }
+}
+
 /// The kernel granted the sockets of a port these buffers.
 pub(in crate::daemon) fn buffer_granted(port: u16, bytes: usize) {
     let bytes = approximate(u64::try_from(bytes).unwrap_or(u64::MAX));

@@ -20,6 +20,7 @@ use std::hash::Hash;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use arrow_array::Array;
 use arrow_array::ArrayRef;
 use arrow_array::ArrowPrimitiveType;
 use arrow_array::DictionaryArray;
@@ -27,7 +28,9 @@ use arrow_array::PrimitiveArray;
 use arrow_array::RecordBatch;
 use arrow_array::RecordBatchOptions;
 use arrow_array::TimestampMillisecondArray;
+use arrow_array::UInt64Array;
 use arrow_array::builder::StringBuilder;
+use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_array::types::Int32Type;
 use arrow_array::types::UInt8Type;
@@ -37,6 +40,7 @@ use arrow_array::types::UInt64Type;
 use arrow_buffer::NullBuffer;
 use arrow_buffer::ScalarBuffer;
 use arrow_schema::ArrowError;
+use arrow_schema::Field;
 use arrow_schema::FieldRef;
 use arrow_schema::Schema;
 
@@ -61,6 +65,18 @@ pub struct Names<'a> {
     pub ali_uid: Option<&'a str>,
 }
 
+/// Column of the numbers flows had in the cache; 0 is none. It is for the
+/// journal alone: neither stored rows nor logs have it.
+pub const SERIAL: &str = "__serial__";
+
+/// The numbers that flows of these rows had in the cache.
+pub fn serials(rows: &RecordBatch) -> impl Iterator<Item = u64> {
+    let column = rows.column_by_name(SERIAL);
+    let column = column.and_then(|column| column.as_primitive_opt::<UInt64Type>());
+    let serials = column.map_or(&[][..], |column| column.values());
+    serials.iter().copied().filter(|serial| *serial != 0)
+}
+
 /// Tells what routes are called; asked once per route and batch.
 pub trait RouteNames {
     /// The names of a route, retired ones too.
@@ -68,7 +84,8 @@ pub trait RouteNames {
 }
 
 impl FlowBatch {
-    /// Turns the rows into an Arrow batch of the columns in [`schema`].
+    /// Turns the rows into an Arrow batch of the columns in [`schema`], and
+    /// [`SERIAL`] behind them where rows have one.
     ///
     /// Columns of which every row is null are left out. Numbers are handed over
     /// as they are, without a copy.
@@ -88,6 +105,7 @@ impl FlowBatch {
         batch.put_path(&mut columns, &details)?;
         batch.put_origin(&mut columns, &exporters, routes)?;
         batch.put_details(&mut details)?;
+        batch.put_serials(columns.serial);
         batch.finish()
     }
 }
@@ -243,6 +261,16 @@ impl Assembly {
         let rest = rest(self.rows, details)?;
         self.put(rest);
         Ok(())
+    }
+
+    /// [`SERIAL`], which is not in the schema.
+    fn put_serials(&mut self, serials: Vec<u64>) {
+        if serials.iter().any(|serial| *serial != 0) {
+            let array = UInt64Array::from(serials);
+            let field = Field::new(SERIAL, array.data_type().clone(), true);
+            self.fields.push(Arc::new(field));
+            self.arrays.push(Arc::new(array));
+        }
     }
 
     /// Numbers of which 0 is null.

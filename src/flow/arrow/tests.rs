@@ -284,3 +284,18 @@ fn the_schema_of_a_batch_is_part_of_the_schema() {
     }
     assert_eq!(batch.schema().metadata(), schema().metadata());
 }
+
+#[test]
+fn rows_of_the_cache_carry_their_flows_numbers_through_the_journals_form() {
+    let mut flows = FlowBatch::default();
+    let origin = (std::net::IpAddr::from([192, 0, 2, 1]), 7);
+    flows.push_flow(&full(), None, origin, 5);
+    flows.push(&full(), None, origin.0, origin.1);
+    flows.push_flow(&full(), None, origin, u64::MAX);
+    let rows = flows.into_arrow(&Routes).unwrap();
+    assert!(schema().column_with_name(SERIAL).is_none());
+    let read = from_ipc(to_ipc(&rows).unwrap().into()).unwrap();
+    assert_eq!(serials(&read).collect::<Vec<_>>(), [5, u64::MAX]);
+    // Records that were in no cache need no such column.
+    assert_eq!(serials(&batch(&[(full(), None)])).count(), 0);
+}

@@ -14,6 +14,7 @@ fn written() -> FaultyFs {
         append(&journal, a, 2, body);
     }
     journal.close().unwrap();
+    drop(journal);
     fs
 }
 
@@ -106,6 +107,7 @@ fn a_body_damaged_in_an_old_segment_is_found_when_it_is_read() {
         append(&journal, a, 1, &format!("{number:0400}"));
     }
     journal.close().unwrap();
+    drop(journal);
     let name = segment_name(1);
     let mut bytes = fs.content(&name);
     let at = bytes.len() - 1;
@@ -134,6 +136,7 @@ fn a_segment_that_is_gone_stops_nothing() {
         append(&journal, a, 1, &format!("{number:0400}"));
     }
     journal.close().unwrap();
+    drop(journal);
     let fs_before = fs.fork();
     fs.remove(&segment_name(2)).unwrap();
     let (journal, recovered) = open(&fs);
@@ -219,6 +222,7 @@ fn a_body_that_looks_like_frames_is_no_frame() {
     journal.append(Kind::LogGroup, &shares, body, 0).unwrap();
     append(&journal, a, 1, "last");
     journal.close().unwrap();
+    drop(journal);
     let name = segment_name(1);
     let mut bytes = fs.content(&name);
     let head = bytes.windows(5).position(|w| w == b"first").unwrap() + 5;

@@ -4,6 +4,7 @@ mod damage;
 mod model;
 mod progress;
 mod quota;
+mod snapshots;
 mod writing;
 
 use std::ops::Range;

@@ -146,16 +146,19 @@ fn a_clean_end_leaves_no_snapshot() {
     let (journal, _) = open(&fs);
     let a = journal.destination("a").unwrap();
     append(&journal, a, 1, "x");
-    journal.save_snapshot(2, b"flows").unwrap();
+    let mut snapshot = journal.begin_snapshot().unwrap();
+    snapshot.write(b"flows").unwrap();
+    journal.save_snapshot(&snapshot).unwrap();
     drop(journal);
     fs.crash(0);
     let (journal, _) = open(&fs);
     let snapshot = Some((2, Bytes::from_static(b"flows")));
-    assert_eq!(journal.take_snapshot(), snapshot);
+    assert_eq!(journal.take_snapshot().unwrap(), snapshot);
     journal.close().unwrap();
+    drop(journal);
     fs.crash(0);
     let (journal, _) = open(&fs);
-    assert_eq!(journal.take_snapshot(), None);
+    assert_eq!(journal.take_snapshot().unwrap(), None);
 }
 
 /// reliability.md row 34.

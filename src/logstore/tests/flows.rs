@@ -262,3 +262,27 @@ fn a_full_memory_refuses_rows_only_when_the_disk_takes_none() {
     let count = rows_of(&store, "SELECT count(*) FROM flows");
     assert_eq!(count, [[json!((taken + 1) * 1000)]]);
 }
+
+#[test]
+fn the_numbers_flows_had_in_the_cache_are_not_stored() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = LogStore::open(Settings::new(dir.path())).unwrap();
+    let table = table();
+    let exporter: IpAddr = "198.51.100.1".parse().unwrap();
+    let mut batch = FlowBatch::default();
+    let flow = record(route(&table, exporter), 9);
+    batch.push_flow(&flow, None, (exporter, 7), 1234);
+    let rows = batch.into_arrow(&table).unwrap();
+    assert_eq!(crate::flow::serials(&rows).collect::<Vec<_>>(), [1234]);
+    store.append_next("sag", "flows", &rows, HOUR).unwrap();
+    for _ in 0..2 {
+        let answer = ask(&store, "SELECT * FROM flows").unwrap();
+        assert_eq!(answer.rows.len(), 1);
+        let names: Vec<_> = answer.columns.iter().map(|column| &column.name).collect();
+        assert!(
+            names.iter().all(|name| **name != crate::flow::SERIAL),
+            "{names:?}"
+        );
+        store.flush().unwrap();
+    }
+}

@@ -164,6 +164,35 @@ fn strangers_get_half_of_the_source_ids_and_their_ids_are_not_reused_at_once() {
 }
 
 #[test]
+fn an_expected_source_has_its_id_before_it_is_heard() {
+    let limits = Limits {
+        sources_max: 2,
+        ..Limits::default()
+    };
+    let mut bench = Bench::new(limits, ScopeMode::Fallback);
+    let (exporter, now_ms) = (stranger(1).exporter, bench.now_ms);
+    let id = bench.sessions.expect(exporter, 0, now_ms).unwrap();
+    assert_eq!(bench.sessions.expect(exporter, 0, now_ms), Some(id));
+    assert_eq!(bench.sessions.source(id), Some((exporter, 0)));
+    bench.send_from(stranger(1), &v5(0, 0, 1, 0));
+    assert_eq!(bench.recorder.seen.last().unwrap().source, id);
+    assert!(bench.sessions.expect(exporter, 1, now_ms).is_some());
+    assert_eq!(
+        bench.sessions.expect(exporter, 2, now_ms),
+        None,
+        "no id is left"
+    );
+    // Who is not heard gives it back as if it had gone.
+    bench.now_ms += 7_200_001;
+    bench.send_from(stranger(3), &v5(0, 0, 1, 0));
+    let heard = bench.recorder.seen.last().unwrap().source;
+    assert_eq!(
+        bench.sessions.source(heard),
+        Some((stranger(3).exporter, 0))
+    );
+}
+
+#[test]
 fn a_session_forgets_the_domain_that_was_silent_longest() {
     let limits = Limits {
         domains_per_session_max: 4,
