@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::Expr;
+use datafusion::sql::sqlparser::ast::FunctionArguments;
 use datafusion::sql::sqlparser::ast::Ident;
 use datafusion::sql::sqlparser::ast::LimitClause;
 use datafusion::sql::sqlparser::ast::ObjectName;
@@ -17,6 +18,7 @@ use datafusion::sql::sqlparser::ast::TableWithJoins;
 use datafusion::sql::sqlparser::ast::Value;
 use datafusion::sql::sqlparser::ast::VisitMut;
 use datafusion::sql::sqlparser::ast::VisitorMut;
+use datafusion::sql::sqlparser::ast::visit_expressions_mut;
 use datafusion::sql::sqlparser::tokenizer::Span;
 
 use super::functions;
@@ -46,6 +48,7 @@ impl Fault {
 /// Rewrites `query` where it stands; what its time series are filled up with.
 pub(super) fn rewrite(query: &mut SqlQuery, index: &IndexConfig) -> Result<Option<Padding>, Fault> {
     limit(query)?;
+    free_names(query);
     let padding = padding::of(query)?;
     let mut rewriter = Rewriter {
         names: Names::new(query, index),
@@ -54,6 +57,36 @@ pub(super) fn rewrite(query: &mut SqlQuery, index: &IndexConfig) -> Result<Optio
         ControlFlow::Continue(()) => Ok(padding),
         ControlFlow::Break(fault) => Err(fault),
     }
+}
+
+/// Makes names of what the parser takes for calls of functions that have no
+/// parentheses: other dialects' functions, here fields like any other.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "only one kind of expression is mistaken"
+)]
+fn free_names(query: &mut SqlQuery) {
+    // It is never broken off.
+    let _ = visit_expressions_mut(query, |expr| {
+        let name = match expr {
+            Expr::Function(call) if matches!(call.args, FunctionArguments::None) => call
+                .name
+                .0
+                .first()
+                .and_then(|part| part.as_ident())
+                .cloned(),
+            _ => None,
+        };
+        let is_free = |name: &Ident| {
+            NAMES
+                .iter()
+                .any(|free| name.value.eq_ignore_ascii_case(free))
+        };
+        if let Some(name) = name.filter(is_free) {
+            *expr = Expr::Identifier(name);
+        }
+        ControlFlow::<()>::Continue(())
+    });
 }
 
 /// Sets the limit that a question without one has, and writes `LIMIT a, b` as
@@ -341,6 +374,8 @@ fn name(column: usize, item: &mut SelectItem) {
     }
 }
 
+/// Functions of others that Presto does not have.
+const NAMES: [&str; 2] = ["user", "session_user"];
 /// The one table of the dialect.
 pub(in crate::logstore::query) const LOG: &str = "log";
 /// Rows of an answer whose question says nothing of it.
