@@ -17,19 +17,20 @@ use crate::flow::Amount;
 ///
 /// In the current hour, [`FAN_IN`] neighbours of one size class, so that a row
 /// is rewritten a few times in its life and not once per flush; of a past hour,
-/// whatever fits into `merged_bytes`.
+/// whatever fits into `merged_bytes`. Rows that different journals numbered stay
+/// apart.
 pub(super) fn choose(parts: &[&Entry], hour: u64, merged_bytes: u64) -> Option<Range<usize>> {
     let mut start = 0;
-    for same_hour in parts.chunk_by(|a, b| a.hour == b.hour) {
-        let past = same_hour.first().is_some_and(|part| part.hour < hour);
+    for alike in parts.chunk_by(|a, b| (a.hour, a.journal) == (b.hour, b.journal)) {
+        let past = alike.first().is_some_and(|part| part.hour < hour);
         let found = match past {
-            true => fitting(same_hour, merged_bytes),
-            false => same_class(same_hour, merged_bytes),
+            true => fitting(alike, merged_bytes),
+            false => same_class(alike, merged_bytes),
         };
         if let Some(range) = found {
             return Some(start + range.start..start + range.end);
         }
-        start += same_hour.len();
+        start += alike.len();
     }
     None
 }
@@ -72,8 +73,8 @@ fn class(part: &Entry) -> u32 {
     part.rows.max(1).ilog(FAN_IN as u64)
 }
 
-/// Writes the rows of `parts`, neighbours of one hour, into one part; none if
-/// it no longer `goes_on` halfway.
+/// Writes the rows of `parts`, neighbours of one hour and journal, into one
+/// part; none if it no longer `goes_on` halfway.
 pub(super) fn merge(
     shard: &Shard,
     parts: &[Arc<Part>],
@@ -118,6 +119,7 @@ fn merged_entry(parts: &[Arc<Part>]) -> Entry {
         octets: amount.octets,
         packets: amount.packets,
         logs: entries().map(|entry| entry.logs).sum(),
+        journal: entries().map(|entry| entry.journal).next().flatten(),
     }
 }
 
@@ -147,6 +149,7 @@ mod tests {
             octets: 0,
             packets: 0,
             logs: 0,
+            journal: None,
         };
         let entries: Vec<Entry> = parts.iter().map(entry).collect();
         choose(&entries.iter().collect::<Vec<_>>(), hour, 100)

@@ -179,6 +179,7 @@ impl LogStore {
                 first_seq,
                 arrival_ms,
                 are_logs: true,
+                journal: self.journal(),
             };
             self.take(project, logstore, &rows)
         });

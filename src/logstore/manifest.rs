@@ -59,6 +59,9 @@ pub(super) struct Entry {
     /// Rows that are no flows, but logs of any kind.
     #[serde(default)]
     pub(super) logs: u64,
+    /// The journal that gave all rows their numbers, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) journal: Option<u64>,
 }
 
 impl Entry {
@@ -218,6 +221,7 @@ mod tests {
                 octets: 30,
                 packets: 40,
                 logs: 4,
+                journal: Some(u64::MAX),
             }],
         }
     }

@@ -14,7 +14,8 @@
 //!
 //! * A row has a `seq`, given by whoever brings it and rising within its
 //!   logstore, not without gaps; tail, parts and merged parts keep the rows in
-//!   `seq` order, and a part never crosses an hour of arrival.
+//!   `seq` order, and a part never crosses an hour of arrival, nor has it rows
+//!   that two journals numbered.
 //! * A row below the logstore's next number is never taken again, and what
 //!   MANIFEST says of that number never goes back: replay is idempotent.
 //! * A field of a row is in one place: in its typed column if that writes it
@@ -42,6 +43,7 @@ mod ledger;
 mod logs;
 mod manifest;
 mod name;
+mod numbering;
 mod own;
 mod part;
 pub mod query;

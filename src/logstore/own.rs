@@ -156,6 +156,11 @@ pub fn markdown() -> String {
          is numbered there: `name#2`.\n\n",
     );
     text.push_str(&flow::markdown());
+    text.push_str(
+        "\nSLS's API shows one field more of each flow: `flow-id`, the key to dedupe by, made of the \
+         journal that\nnumbered it, in 16 hexadecimal digits, `-`, and `seq`. A part names its journal \
+         in its footer.\n",
+    );
     text
 }
 

@@ -50,6 +50,8 @@ pub(super) const TOPIC: &str = "__topic__";
 pub(super) const SOURCE: &str = "__source__";
 /// Arrival, whole seconds since 1970; null in parts of version 1.
 pub(super) const RECEIVE_TIME: &str = "__receive_time__";
+/// Input records a flow stands for; of flows never null.
+pub(super) const RECORDS: &str = "records";
 /// Tags of a log group by name; null for flows.
 pub(super) const TAGS: &str = "tags";
 

@@ -25,6 +25,7 @@ use super::ledger::Ledger;
 use super::manifest::Entry;
 use super::manifest::Manifest;
 use super::name::LogstoreName;
+use super::numbering::Numbering;
 use super::part::Part;
 use super::part::PartWriter;
 use super::part::file_name;
@@ -81,6 +82,8 @@ pub(super) struct Brought<'a> {
     pub(super) arrival_ms: u64,
     /// They are no flows: in the loss ledger they stand for nothing.
     pub(super) are_logs: bool,
+    /// The journal the numbers are from, if that is known.
+    pub(super) journal: Option<u64>,
 }
 
 /// What a query reads: no file of it goes away while it is held.
@@ -92,6 +95,8 @@ pub(super) struct Snapshot {
     pub(super) tail: Vec<RecordBatch>,
     /// Some rows are no flows.
     pub(super) has_logs: bool,
+    /// Which journals numbered the rows.
+    pub(super) numbering: Arc<Numbering>,
 }
 
 impl Shard {
@@ -190,7 +195,7 @@ impl Shard {
         let stamped = schema::stamp(&rows, first_seq, brought.arrival_ms)?;
         let bytes = stamped.batch.get_array_memory_size();
         state.next_seq = stamped.seqs.1.saturating_add(1);
-        state.tail.push(stamped, brought.arrival_ms, amount, logs);
+        state.tail.push(stamped, brought, amount, logs);
         ledger.appended(amount, logs, bytes);
         Ok(Some(amount))
     }
@@ -250,10 +255,16 @@ impl Shard {
     pub(super) fn snapshot(&self) -> Snapshot {
         let state = self.state();
         let has_logs = state.parts.iter().any(|part| part.entry.logs > 0);
+        let mut numbering = Numbering::default();
+        for entry in state.parts.iter().map(|part| &part.entry) {
+            numbering.push((entry.first_seq, entry.last_seq), entry.journal);
+        }
+        state.tail.tell(&mut numbering);
         Snapshot {
             parts: state.parts.clone(),
             tail: state.tail.batches(),
             has_logs: has_logs || state.tail.has_logs(),
+            numbering: Arc::new(numbering),
         }
     }
 
@@ -465,6 +476,7 @@ fn entry_of(run: &Run) -> Entry {
         octets: run.amount.octets,
         packets: run.amount.packets,
         logs: run.logs,
+        journal: run.journal,
     }
 }
 

@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::time::Duration;
@@ -55,6 +56,8 @@ pub struct LogStore {
     pub(super) upkeep: super::upkeep::Upkeep,
     pub(super) catalog: Catalog,
     pub(super) disk: Disk,
+    /// What numbers rows, once it is known.
+    journal: OnceLock<u64>,
     engine: Engine,
     /// None if the store was opened for reading.
     lock: Option<DirectoryLock>,
@@ -150,9 +153,22 @@ impl LogStore {
             settings,
             ledger,
             disk,
+            journal: OnceLock::new(),
             engine,
             lock,
         })
+    }
+
+    /// Notes the journal that gives rows their numbers: flows that come from now
+    /// on have a `flow-id`, `{journal, 16 hexadecimal digits}-{seq}`, in answers
+    /// to SLS's language and among [`rows`](Self::rows). A store has one journal
+    /// while it is open; a second is left unheard.
+    pub fn number_by(&self, journal: u64) {
+        let _first = self.journal.get_or_init(|| journal);
+    }
+
+    pub(super) fn journal(&self) -> Option<u64> {
+        self.journal.get().copied()
     }
 
     /// Takes rows of flow columns into a logstore, which is made if there is
@@ -185,6 +201,7 @@ impl LogStore {
             first_seq,
             arrival_ms,
             are_logs: false,
+            journal: self.journal(),
         };
         let taken = self.take(project, logstore, &brought);
         if let Err(error) = &taken {

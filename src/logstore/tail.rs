@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use arrow_array::RecordBatch;
 
+use super::numbering::Numbering;
 use super::schema::Stamped;
+use super::shard::Brought;
 use crate::flow::Amount;
 
 /// Runs of rows in `seq` order, each to become one part.
@@ -13,7 +15,7 @@ pub(super) struct Tail {
     runs: VecDeque<Run>,
 }
 
-/// Rows of one hour of arrival, in `seq` order.
+/// Rows of one hour of arrival that one journal numbered, in `seq` order.
 #[derive(Clone, Debug)]
 pub(super) struct Run {
     /// Hour of arrival, hours since 1970.
@@ -33,6 +35,8 @@ pub(super) struct Run {
     pub(super) amount: Amount,
     /// Rows that are no flows.
     pub(super) logs: u64,
+    /// The journal that numbered them, if that is known.
+    pub(super) journal: Option<u64>,
     /// The rows, none of the batches empty.
     pub(super) batches: Vec<RecordBatch>,
     /// It is being written and takes no more rows.
@@ -40,11 +44,12 @@ pub(super) struct Run {
 }
 
 impl Tail {
-    /// Takes rows that arrived at `arrival_ms`.
-    pub(super) fn push(&mut self, rows: Stamped, arrival_ms: u64, amount: Amount, logs: u64) {
-        let run = Run::new(rows, arrival_ms, amount, logs);
+    /// Takes rows as they were brought, now stamped.
+    pub(super) fn push(&mut self, rows: Stamped, brought: &Brought<'_>, amount: Amount, logs: u64) {
+        let run = Run::new(rows, brought, amount, logs);
+        let is_like = |last: &Run| (last.hour, last.journal) == (run.hour, run.journal);
         match self.runs.back_mut() {
-            Some(last) if last.hour == run.hour && !last.sealed => last.extend(run),
+            Some(last) if is_like(last) && !last.sealed => last.extend(run),
             Some(_) | None => self.runs.push_back(run),
         }
     }
@@ -88,6 +93,13 @@ impl Tail {
         self.runs.iter().any(|run| run.logs > 0)
     }
 
+    /// Adds which journals numbered the rows.
+    pub(super) fn tell(&self, numbering: &mut Numbering) {
+        for run in &self.runs {
+            numbering.push(run.seqs, run.journal);
+        }
+    }
+
     /// All rows, in `seq` order.
     pub(super) fn batches(&self) -> Vec<RecordBatch> {
         self.runs
@@ -98,16 +110,17 @@ impl Tail {
 }
 
 impl Run {
-    fn new(rows: Stamped, arrival_ms: u64, amount: Amount, logs: u64) -> Self {
+    fn new(rows: Stamped, brought: &Brought<'_>, amount: Amount, logs: u64) -> Self {
         Self {
-            hour: hour_of(arrival_ms),
-            since_ms: arrival_ms,
+            hour: hour_of(brought.arrival_ms),
+            since_ms: brought.arrival_ms,
             seqs: rows.seqs,
             rows: u64::try_from(rows.batch.num_rows()).unwrap_or(u64::MAX),
             bytes: rows.batch.get_array_memory_size(),
             times: rows.times,
             amount,
             logs,
+            journal: brought.journal,
             batches: vec![rows.batch],
             sealed: false,
         }

@@ -74,6 +74,7 @@ impl Ingest {
         store: Arc<LogStore>,
         policy: Policy,
     ) -> Result<Self, replay::ReplayError> {
+        store.number_by(journal.id());
         let carried = sent(&journal.stats(clock::unix_ms())).appended();
         replay::replay(&journal, &store)?;
         Ok(Self {

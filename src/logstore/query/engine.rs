@@ -39,6 +39,7 @@ use super::check;
 use super::deadline;
 use super::element;
 use super::network;
+use super::search::Contents;
 use super::search::Page;
 use super::search::Plan;
 use super::table::SnapshotTable;
@@ -128,12 +129,12 @@ impl Engine {
         let threads = self.settings.threads;
         let limit = limits.time_max;
         let deadline = Instant::now() + limit;
-        let has_logs = tables.iter().any(|table| table.snapshot.has_logs);
+        let contents = contents(&tables);
         let job = async move {
             let _turn = turns.acquire().await;
             // It holds the snapshot, and with it the files, to the end.
             let context = context(environment, threads, tables)?;
-            run(&question, &context, has_logs, limits.rows_max, deadline).await
+            run(&question, &context, &contents, limits.rows_max, deadline).await
         };
         let mut job = EndOnDrop(runtime.spawn(job));
         // The clock is the asker's: the engine's threads may all be busy.
@@ -204,7 +205,7 @@ impl Drop for EndOnDrop {
 async fn run(
     question: &Question,
     context: &SessionContext,
-    has_logs: bool,
+    contents: &Contents,
     rows_max: usize,
     deadline: Instant,
 ) -> Result<Answer, QueryError> {
@@ -216,11 +217,11 @@ async fn run(
         }
         Question::Search(plan, page) => {
             let all = context.table_provider(FLOWS).await?;
-            plan.logical(context, all, has_logs, *page).await?
+            plan.logical(context, all, contents, *page).await?
         }
         Question::Count(plan, begins) => {
             let all = context.table_provider(FLOWS).await?;
-            plan.counted(all, has_logs, Arc::clone(begins))?
+            plan.counted(all, contents, Arc::clone(begins))?
         }
     };
     weigh::weigh(&plan)?;
@@ -242,6 +243,17 @@ async fn run(
         answer.rows = padding.pad(answer.rows, answer.columns.len(), plan.times_s(), rows_max);
     }
     Ok(answer)
+}
+
+/// What SLS's language must know of the logstore it asks, the only table then.
+fn contents(tables: &[Table]) -> Contents {
+    match tables {
+        [only] => Contents {
+            has_logs: only.snapshot.has_logs,
+            numbering: Arc::clone(&only.snapshot.numbering),
+        },
+        _ => Contents::default(),
+    }
 }
 
 /// A session that knows `tables` and nothing else.

@@ -14,6 +14,7 @@ mod element;
 mod engine;
 mod error;
 mod expand;
+mod flow_id;
 mod network;
 pub mod search;
 mod table;

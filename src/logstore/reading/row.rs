@@ -19,8 +19,11 @@ use arrow_schema::TimeUnit;
 use datafusion::arrow::compute::cast;
 
 use crate::logstore::flows::END;
+use crate::logstore::numbering::FLOW_ID;
+use crate::logstore::numbering::Numbering;
 use crate::logstore::query::octets_as_text;
 use crate::logstore::schema::RECEIVE_TIME;
+use crate::logstore::schema::RECORDS;
 use crate::logstore::schema::SEQ;
 use crate::logstore::schema::SOURCE;
 use crate::logstore::schema::TAGS;
@@ -50,11 +53,12 @@ pub struct Row {
     pub fields: Vec<(String, Vec<u8>)>,
 }
 
-/// The rows of a batch of the store's columns, whichever of them it has.
-pub(super) fn rows(batch: &RecordBatch) -> Result<Vec<Row>, ArrowError> {
+/// The rows of a batch of the store's columns, whichever of them it has; flows
+/// with the id that `numbering` gives them.
+pub(super) fn rows(batch: &RecordBatch, numbering: &Numbering) -> Result<Vec<Row>, ArrowError> {
     let mut rows = vec![Row::default(); batch.num_rows()];
     // Of flows every row says how many records it stands for.
-    let records = batch.column_by_name("records");
+    let records = batch.column_by_name(RECORDS);
     let is_flow = |row: usize| records.is_some_and(|records| records.is_valid(row));
     for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
         let each = rows.iter_mut().enumerate();
@@ -97,10 +101,22 @@ pub(super) fn rows(batch: &RecordBatch) -> Result<Vec<Row>, ArrowError> {
             }
         }
     }
+    let flows = rows.iter_mut().enumerate();
+    let flows = flows.filter(|(index, _)| is_flow(*index));
+    flows.for_each(|(_, row)| row.set_id(numbering));
     Ok(rows)
 }
 
 impl Row {
+    /// Where it brought none.
+    fn set_id(&mut self, numbering: &Numbering) {
+        if self.fields.iter().all(|(name, _)| name != FLOW_ID)
+            && let Some(id) = numbering.flow_id(self.seq)
+        {
+            self.fields.push((FLOW_ID.to_owned(), id.into_bytes()));
+        }
+    }
+
     fn set_time(&mut self, column: &str, value: i64) {
         match column {
             TIME => self.time_s = value,

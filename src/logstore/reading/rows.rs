@@ -26,6 +26,7 @@ use parquet::file::metadata::PageIndexPolicy;
 use super::row;
 use super::row::Row;
 use crate::logstore::error::StoreError;
+use crate::logstore::numbering::Numbering;
 use crate::logstore::part::Part;
 use crate::logstore::schema::SEQ;
 use crate::logstore::shard::Snapshot;
@@ -40,6 +41,7 @@ pub struct Rows {
     parts: VecDeque<Arc<Part>>,
     open: Option<Open>,
     tail: VecDeque<RecordBatch>,
+    numbering: Arc<Numbering>,
     /// Held to the end: a part's file goes with its last reader.
     _held: Vec<Arc<Part>>,
 }
@@ -77,6 +79,7 @@ impl Rows {
             parts: parts.iter().cloned().collect(),
             open: None,
             tail: snapshot.tail.into(),
+            numbering: snapshot.numbering,
             _held: parts,
         }
     }
@@ -129,7 +132,7 @@ impl Iterator for Rows {
 
     fn next(&mut self) -> Option<Self::Item> {
         let batch = self.batch().transpose()?;
-        Some(batch.and_then(|batch| Ok(row::rows(&batch)?)))
+        Some(batch.and_then(|batch| Ok(row::rows(&batch, &self.numbering)?)))
     }
 }
 

@@ -23,6 +23,7 @@ mod dialect;
 mod flows;
 mod full;
 mod golden;
+mod ids;
 mod limits;
 mod logs;
 mod model;

@@ -1,5 +1,7 @@
 //! Fields of logs as expressions over the columns of a logstore.
 
+use std::sync::Arc;
+
 use arrow_schema::DataType;
 use arrow_schema::TimeUnit;
 use datafusion::common::Column;
@@ -16,35 +18,40 @@ use crate::flow::COLUMNS;
 use crate::flow::Kind;
 use crate::logstore::flows::END;
 use crate::logstore::flows::REST;
+use crate::logstore::numbering::FLOW_ID;
+use crate::logstore::numbering::Numbering;
 use crate::logstore::query::element;
+use crate::logstore::query::flow_id;
 use crate::logstore::schema::RECEIVE_TIME;
+use crate::logstore::schema::RECORDS;
+use crate::logstore::schema::SEQ;
 use crate::logstore::schema::SOURCE;
 use crate::logstore::schema::TAGS;
 use crate::logstore::schema::TIME;
 use crate::logstore::schema::TIME_NS_PART;
 use crate::logstore::schema::TOPIC;
 
-/// What of the fields of a logstore has a column.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Contents {
-    /// Flows alone: a field with a column is nowhere else, and statistics of
-    /// the column leave out what a search cannot find.
-    Flows,
-    /// Also logs of any kind: what a column does not fit is in `rest`.
-    Logs,
+/// What must be known of a logstore to find the fields of its rows.
+#[derive(Clone, Debug, Default)]
+pub(in crate::logstore::query) struct Contents {
+    /// Not all rows are flows. Of flows alone, a field with a column is nowhere
+    /// else, and statistics of the column leave out what a search cannot find;
+    /// of logs, what a column does not fit is in `rest`.
+    pub(in crate::logstore::query) has_logs: bool,
+    /// Which journals numbered the rows.
+    pub(in crate::logstore::query) numbering: Arc<Numbering>,
 }
 
 impl Contents {
-    /// Of a logstore where `has_logs` if not all of its rows are flows.
-    pub(super) const fn new(has_logs: bool) -> Self {
-        match has_logs {
-            true => Self::Logs,
-            false => Self::Flows,
-        }
+    /// The id of a flow that brought none.
+    pub(super) fn flow_id(&self) -> Expr {
+        let own = entry(REST, FLOW_ID);
+        let numbering = Arc::clone(&self.numbering);
+        flow_id::flow_id(numbering, column(SEQ), column(RECORDS), own)
     }
 
     /// Where the value of a field may be; the first that is not null is it.
-    pub(super) fn places(self, field: &str) -> Vec<Expr> {
+    pub(super) fn places(&self, field: &str) -> Vec<Expr> {
         if let Some(tag) = field.strip_prefix(TAG) {
             let own = (tag == RECEIVE_TIME).then(|| column(RECEIVE_TIME));
             let tag = entry(TAGS, tag);
@@ -53,17 +60,20 @@ impl Contents {
         if [TIME, TIME_NS_PART, TOPIC, SOURCE].contains(&field) {
             return vec![column(field)];
         }
+        if field == FLOW_ID {
+            return vec![self.flow_id(), entry(REST, field)];
+        }
         let has_column =
             |other: &crate::flow::Column| other.name == field && other.kind != Kind::Map;
-        match (COLUMNS.iter().any(has_column), self) {
+        match (COLUMNS.iter().any(has_column), self.has_logs) {
             (false, _) => vec![entry(REST, field)],
-            (true, Self::Flows) => vec![shown(field)],
-            (true, Self::Logs) => vec![shown(field), entry(REST, field)],
+            (true, false) => vec![shown(field)],
+            (true, true) => vec![shown(field), entry(REST, field)],
         }
     }
 
     /// The value as what the index says it is; null where it is not.
-    pub(super) fn typed(self, field: &str, kind: &FieldKind) -> Expr {
+    pub(super) fn typed(&self, field: &str, kind: &FieldKind) -> Expr {
         let places = self.places(field).into_iter().rev();
         let mut places = places.map(|place| match kind {
             FieldKind::Text(_) => cast(place, DataType::Utf8View),
@@ -78,7 +88,7 @@ impl Contents {
     }
 
     /// Whether a row has the field.
-    pub(super) fn exists(self, field: &str) -> Expr {
+    pub(super) fn exists(&self, field: &str) -> Expr {
         let places = self.places(field).into_iter();
         let exists = places.map(Expr::is_not_null);
         exists.reduce(Expr::or).unwrap_or_else(|| lit(false))

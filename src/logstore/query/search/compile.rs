@@ -26,7 +26,7 @@ use crate::logstore::schema;
 pub(super) fn compile(
     condition: &Condition,
     index: &IndexConfig,
-    contents: Contents,
+    contents: &Contents,
 ) -> Result<Expr, SearchError> {
     let compile = |condition: &Condition| compile(condition, index, contents);
     match condition {
@@ -49,7 +49,11 @@ fn joined(
     parts.try_fold(first, |before, part| Ok(join(before, part?)))
 }
 
-fn compile_term(term: &Term, index: &IndexConfig, contents: Contents) -> Result<Expr, SearchError> {
+fn compile_term(
+    term: &Term,
+    index: &IndexConfig,
+    contents: &Contents,
+) -> Result<Expr, SearchError> {
     let Some(field) = &term.field else {
         return anywhere(term.at, &term.test, index, contents);
     };
@@ -86,7 +90,7 @@ fn text(
     term: &Term,
     field: &str,
     kind: &FieldKind,
-    contents: Contents,
+    contents: &Contents,
 ) -> Result<Expr, SearchError> {
     if let FieldKind::Text(words) = kind {
         let matcher = matcher(term.at, &term.test, words)?;
@@ -126,7 +130,7 @@ fn anywhere(
     at: usize,
     test: &Test,
     index: &IndexConfig,
-    contents: Contents,
+    contents: &Contents,
 ) -> Result<Expr, SearchError> {
     let mut searched = Vec::new();
     let words = |name: &str| match index.keys.get(name).map(|field| &field.kind) {
@@ -169,7 +173,7 @@ fn anywhere(
 }
 
 /// What SLS makes of a number asked of a text: words like any other.
-fn as_words(term: &Term, index: &IndexConfig, contents: Contents) -> Result<Expr, SearchError> {
+fn as_words(term: &Term, index: &IndexConfig, contents: &Contents) -> Result<Expr, SearchError> {
     let words = Test::Words(term.to_string());
     anywhere(term.at, &words, index, contents)
 }

@@ -11,6 +11,7 @@ use super::ast::TAG;
 use super::tokens::Words;
 use crate::flow::COLUMNS;
 use crate::flow::Kind;
+use crate::logstore::numbering::FLOW_ID;
 use crate::logstore::schema::SOURCE;
 use crate::logstore::schema::TOPIC;
 
@@ -66,7 +67,8 @@ pub enum IndexError {
 
 impl IndexConfig {
     /// What a logstore of flows is asked for when nobody said otherwise: each
-    /// column as what it is, texts as wholes, and whole logs by usual words.
+    /// column and `flow-id` as what it is, texts as wholes, and whole logs by
+    /// usual words.
     pub fn of_flows() -> Self {
         let kind = |kind: Kind| match kind {
             Kind::Text => Some(FieldKind::Text(Words::whole())),
@@ -77,9 +79,10 @@ impl IndexConfig {
         let field = |(name, kind): (&str, FieldKind)| (name.to_owned(), FieldIndex::new(kind));
         let columns = COLUMNS.iter();
         let columns = columns.filter_map(|column| Some((column.name, kind(column.kind)?)));
+        let id = (FLOW_ID, FieldKind::Text(Words::whole()));
         Self {
             line: Some(Words::usual()),
-            keys: columns.map(field).collect(),
+            keys: columns.chain([id]).map(field).collect(),
         }
     }
 

@@ -17,6 +17,7 @@ pub use ast::Number;
 pub use ast::Operator;
 pub use ast::Term;
 pub use ast::Test;
+pub(super) use columns::Contents;
 pub use error::SearchError;
 pub use index::FieldIndex;
 pub use index::FieldKind;

@@ -26,6 +26,7 @@ use super::index::IndexConfig;
 use super::parser;
 use super::parser::SearchLimits;
 use crate::logstore::flows::REST;
+use crate::logstore::numbering::FLOW_ID;
 use crate::logstore::query::count::step;
 use crate::logstore::query::dialect;
 use crate::logstore::query::dialect::LOG;
@@ -90,7 +91,7 @@ pub fn plan_within(
 ) -> Result<Plan, SearchError> {
     let (condition, pipe) = parser::parse(text, limits)?;
     // Where its fields are is only known when the plan is run.
-    compile::compile(&condition, index, Contents::Logs)?;
+    compile::compile(&condition, index, &Contents::default())?;
     let sql = pipe.map(|bar| {
         let at = bar + "|".len();
         let sql = text.get(at..).unwrap_or_default();
@@ -154,19 +155,17 @@ impl Plan {
         self.sql.as_ref().and_then(|sql| sql.padding.as_ref())
     }
 
-    /// The engine's plan over `table`, which is a logstore; `has_logs` if not
-    /// all of its rows are flows.
+    /// The engine's plan over `table`, which is a logstore of these contents.
     pub(in crate::logstore::query) async fn logical(
         &self,
         context: &SessionContext,
         table: Arc<dyn TableProvider>,
-        has_logs: bool,
+        contents: &Contents,
         page: Page,
     ) -> Result<LogicalPlan, DataFusionError> {
-        let contents = Contents::new(has_logs);
         let found = self.found(table, contents)?;
         let Some(sql) = &self.sql else {
-            return self.logs(found, page);
+            return self.logs(found, contents, page);
         };
         let view = found.project(self.visible(contents))?.build()?;
         for function in dialect::functions() {
@@ -184,7 +183,7 @@ impl Plan {
     fn found(
         &self,
         table: Arc<dyn TableProvider>,
-        contents: Contents,
+        contents: &Contents,
     ) -> Result<LogicalPlanBuilder, DataFusionError> {
         let filter = compile::compile(&self.condition, &self.index, contents);
         let filter = filter.map_err(|error| DataFusionError::External(Box::new(error)))?;
@@ -218,10 +217,9 @@ impl Plan {
     pub(in crate::logstore::query) fn counted(
         &self,
         table: Arc<dyn TableProvider>,
-        has_logs: bool,
+        contents: &Contents,
         begins: Arc<[i64]>,
     ) -> Result<LogicalPlan, DataFusionError> {
-        let contents = Contents::new(has_logs);
         let step = step(begins, column(schema::TIME)).alias("step");
         let found = self.found(table, contents)?;
         found
@@ -230,7 +228,7 @@ impl Plan {
     }
 
     /// Columns of `log`: the fields of the index, each as what it says.
-    fn visible(&self, contents: Contents) -> Vec<Expr> {
+    fn visible(&self, contents: &Contents) -> Vec<Expr> {
         let own = [schema::TIME, schema::TIME_NS_PART]
             .map(|name| cast(column(name), DataType::Int64).alias(name));
         let reserved = [schema::TOPIC, schema::SOURCE].map(|name| column(name).alias(name));
@@ -258,7 +256,12 @@ impl Plan {
     }
 
     /// One page of logs, with all their fields.
-    fn logs(&self, found: LogicalPlanBuilder, page: Page) -> Result<LogicalPlan, DataFusionError> {
+    fn logs(
+        &self,
+        found: LogicalPlanBuilder,
+        contents: &Contents,
+        page: Page,
+    ) -> Result<LogicalPlan, DataFusionError> {
         let order =
             [schema::TIME, schema::SEQ].map(|name| column(name).sort(!page.newest_first, false));
         let fields = schema::table_schema().fields().iter();
@@ -269,10 +272,11 @@ impl Plan {
             REST | schema::TAGS => column(name),
             name => shown(name).alias(name),
         };
+        let id = contents.flow_id().alias(FLOW_ID);
         found
             .sort(order)?
             .limit(page.offset, Some(page.line.min(LINES_MAX)))?
-            .project(fields.map(field).collect::<Vec<_>>())?
+            .project(fields.map(field).chain([id]).collect::<Vec<_>>())?
             .build()
     }
 }
