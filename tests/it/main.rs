@@ -32,3 +32,4 @@ mod support;
 mod tidy;
 mod top;
 mod traffic;
+mod venv;

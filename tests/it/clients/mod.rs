@@ -1,7 +1,5 @@
 //! The log service's own clients, against a running daemon.
 
-mod venv;
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -10,17 +8,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use self::venv::{Ran, Venv, run_within};
 use crate::bridge::{Cloud, bridge};
 use crate::exporters::softflowd;
 use crate::support::{Daemon, flow_log, free_tcp_port, have};
 use crate::traffic::{Sums, write_capture};
+use crate::venv::{Ran, Venv, run_within};
 
 /// How long a client may take on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Its whole matrix, which the tests of the API without a daemon use too.
-const SDK_MATRIX: &str = include_str!("../../../src/api/sls/tests/sdk.py");
+const MATRIX: &str = include_str!("matrix.py");
 const SDK: &str = include_str!("sdk.py");
 const TEA: &str = include_str!("tea.py");
 const PRODUCER: &str = include_str!("producer.py");
@@ -42,7 +39,7 @@ struct Service {
 impl Service {
     /// None where the clients cannot be installed.
     fn new() -> Option<Self> {
-        let venv = Venv::of_clients()?;
+        let venv = Venv::shared()?;
         let (dir, port) = (TempDir::new().unwrap(), free_tcp_port());
         fs::write(dir.path().join("secret"), KEY[1]).unwrap();
         Some(Self { venv, dir, port })
@@ -128,7 +125,7 @@ fn the_python_sdk_does_its_whole_matrix() {
     };
     let daemon = service.start();
     for version in ["v1", "v4"] {
-        service.script(SDK_MATRIX, &[version]);
+        service.script(MATRIX, &[version]);
     }
     // It deleted what it made.
     for project in ["flow-v1", "flow-v4"] {
@@ -297,7 +294,7 @@ fn what_softflowd_sent_comes_out_of_aliyunlog_behind_a_bridge() {
     if !have(&["softflowd"]) {
         return;
     }
-    let Some(venv) = Venv::of_clients() else {
+    let Some(venv) = Venv::shared() else {
         return;
     };
     let (cloud, dir) = (Cloud::new(), TempDir::new().unwrap());
@@ -319,7 +316,7 @@ fn what_softflowd_sent_comes_out_of_aliyunlog_without_a_bridge() {
     if !have(&["softflowd"]) {
         return;
     }
-    let Some(venv) = Venv::of_clients() else {
+    let Some(venv) = Venv::shared() else {
         return;
     };
     let (dir, port) = (TempDir::new().unwrap(), free_tcp_port());

@@ -2,7 +2,6 @@
 
 mod captured;
 mod dispatch;
-mod peer;
 mod reading;
 mod resources;
 mod stored;

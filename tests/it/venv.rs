@@ -18,32 +18,32 @@ const REQUIREMENTS: &str = include_str!("requirements.txt");
 /// How long all of them may take to be fetched.
 const INSTALLATION_LIMIT: Duration = Duration::from_secs(300);
 
-/// A virtual environment that has the clients.
+/// A virtual environment with what tests need.
 #[derive(Clone)]
-pub(super) struct Venv(PathBuf);
+pub(crate) struct Venv(PathBuf);
 
 impl Venv {
-    /// The one of the clients, made by the first test that asks. Where that
-    /// cannot be the test says so and is skipped, or fails where peers are required.
-    pub(super) fn of_clients() -> Option<Self> {
-        static CLIENTS: OnceLock<Result<Venv, String>> = OnceLock::new();
-        match CLIENTS.get_or_init(Self::make) {
+    /// The one there is, made by the first test that asks. Where that cannot be,
+    /// the test says so and is skipped, or fails where peers are required.
+    pub(crate) fn shared() -> Option<Self> {
+        static SHARED: OnceLock<Result<Venv, String>> = OnceLock::new();
+        match SHARED.get_or_init(Self::make) {
             Ok(venv) => Some(venv.clone()),
             Err(problem) => {
-                skip(&format!("no clients: {problem}"));
+                skip(&format!("no Python environment: {problem}"));
                 None
             }
         }
     }
 
     /// A program of this environment.
-    pub(super) fn command(&self, program: &str) -> Command {
+    pub(crate) fn command(&self, program: &str) -> Command {
         Command::new(self.0.join("bin").join(program))
     }
 
     fn make() -> Result<Self, String> {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-        let venv = Self(target.join("peers").join("sls-clients"));
+        let venv = Self(target.join("peers").join("python"));
         let installed = venv.0.join("installed");
         if fs::read_to_string(&installed).is_ok_and(|text| text == REQUIREMENTS) {
             return Ok(venv);
@@ -69,18 +69,18 @@ fn succeed(command: &mut Command) -> Result<(), String> {
 
 /// What became of a program.
 #[derive(Debug)]
-pub(super) struct Ran {
+pub(crate) struct Ran {
     /// None when a signal ended it, as at the limit.
-    pub(super) code: Option<i32>,
-    pub(super) out: String,
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
     /// Shown where a test fails.
     #[expect(dead_code, reason = "read through Debug")]
     err: String,
-    pub(super) took: Duration,
+    pub(crate) took: Duration,
 }
 
 /// Runs a program to its end. At the limit it is killed, with its children.
-pub(super) fn run_within(limit: Duration, command: &mut Command) -> io::Result<Ran> {
+pub(crate) fn run_within(limit: Duration, command: &mut Command) -> io::Result<Ran> {
     let (mut out, mut err) = (tempfile::tempfile()?, tempfile::tempfile()?);
     command.stdin(Stdio::null());
     command.stdout(out.try_clone()?).stderr(err.try_clone()?);
