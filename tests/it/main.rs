@@ -26,6 +26,7 @@ mod mutation;
 mod namespace;
 mod openvswitch;
 mod peers;
+mod queries;
 mod resume;
 mod sender;
 mod support;
