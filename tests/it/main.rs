@@ -26,6 +26,7 @@ mod mutation;
 mod namespace;
 mod openvswitch;
 mod peers;
+#[cfg(feature = "logstore")]
 mod queries;
 mod resume;
 mod sender;
