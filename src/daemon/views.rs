@@ -261,6 +261,7 @@ pub(super) fn destinations(
             "journal_bytes": destination.kept_bytes,
             "trouble": trouble,
             "last_error": outlet.and_then(|(.., stats)| stats.last_error.as_deref()),
+            "resolver_problem": outlet.and_then(|(.., stats)| stats.resolver_problem.as_deref()),
             "in_flight": outlet.map(|(.., stats)| stats.in_flight),
         })
     });

@@ -74,6 +74,8 @@ pub(super) const SINK: &[Metric] = table! {
         CountBy("lost", |now| labels(["older", "body"], [now.outlets(|of| of.dead_letters_gone), now.outlets(|of| of.dead_letters_cut)]));
     "flowlogd_sink_sls_bytes_total" "Octets of requests, before compression and on the wire."
         CountBy("form", |now| labels(["raw", "wire"], [now.outlets(|of| of.raw_octets), now.outlets(|of| of.wire_octets)]));
+    "flowlogd_sink_sls_unresolved_requests_total" "Requests sent to the addresses that worked last, because the endpoint's name did not resolve."
+        Count(|now| now.outlets(|of| of.unresolved));
     "flowlogd_sink_sls_memory_bytes" "Memory of requests, in octets."
         Level(|now| now.sending_bytes);
     "flowlogd_sink_sls_in_flight_requests" "Requests in flight."
@@ -82,6 +84,8 @@ pub(super) const SINK: &[Metric] = table! {
         LevelBy("destination", |now| by_outlet(now, |of| of.limit.into()));
     "flowlogd_sink_sls_held" "1 if rows are not delivered, for a reason /api/v1/destinations tells, else 0."
         LevelBy("destination", |now| by_outlet(now, |of| of.trouble.is_some().into()));
+    "flowlogd_sink_sls_unresolved" "1 if the endpoint's name does not resolve and the addresses that worked last are used, else 0."
+        LevelBy("destination", |now| by_outlet(now, |of| of.resolver_problem.is_some().into()));
     "flowlogd_sink_sls_draining" "1 if a backlog is sent beside fresh rows, else 0."
         LevelBy("destination", |now| by_outlet(now, |of| of.is_draining.into()));
 };

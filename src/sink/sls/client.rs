@@ -13,12 +13,14 @@ use jiff::fmt::rfc2822;
 use reqwest::Certificate;
 use reqwest::Method;
 use reqwest::Proxy;
+use reqwest::Url;
 use reqwest::header::HeaderMap;
 use reqwest::redirect;
 use serde::Deserialize;
 use thiserror::Error;
 
 use super::request::SignedRequest;
+use super::resolve::Resolver;
 use super::verdict::Hold;
 use super::verdict::Verdict;
 use super::verdict::verdict;
@@ -59,14 +61,32 @@ impl Default for Transport {
 }
 
 impl Transport {
-    /// The client that both deliveries and credentials use.
+    /// A client that resolves names as the system does.
     pub(super) fn client(&self) -> Result<reqwest::Client, BuildError> {
+        Self::built(|| self.builder())
+    }
+
+    /// The same with names resolved in our own way.
+    fn resolving_client(&self, resolver: &Resolver) -> Result<reqwest::Client, BuildError> {
+        Self::built(|| Ok(self.builder()?.dns_resolver(resolver.clone())))
+    }
+
+    fn built(
+        builder: impl Fn() -> Result<reqwest::ClientBuilder, BuildError>,
+    ) -> Result<reqwest::Client, BuildError> {
         // A host without any certificates still speaks to plain HTTP; TLS then
         // trusts nobody, and its errors say so.
-        self.builder()?.build().or_else(|_| {
-            let trusts_nobody = self.builder()?.tls_certs_only([]);
+        builder()?.build().or_else(|_| {
+            let trusts_nobody = builder()?.tls_certs_only([]);
             trusts_nobody.build().map_err(BuildError::Client)
         })
+    }
+
+    /// The name that is connected to for a request to this URL; none if it is
+    /// an address.
+    fn name(&self, url: &str) -> Option<String> {
+        let url = Url::parse(self.proxy.as_deref().unwrap_or(url)).ok()?;
+        url.domain().map(str::to_owned)
     }
 
     fn builder(&self) -> Result<reqwest::ClientBuilder, BuildError> {
@@ -129,6 +149,8 @@ pub enum BuildError {
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
+    transport: Transport,
+    resolver: Resolver,
 }
 
 impl fmt::Debug for Client {
@@ -143,8 +165,22 @@ impl Client {
     /// # Errors
     /// When certificates or the proxy cannot be used.
     pub fn new(transport: &Transport) -> Result<Self, BuildError> {
-        let http = transport.client()?;
-        Ok(Self { http })
+        Self::resolving(transport, Resolver::system())
+    }
+
+    /// The same with another resolver.
+    pub(super) fn resolving(transport: &Transport, resolver: Resolver) -> Result<Self, BuildError> {
+        Ok(Self {
+            http: transport.resolving_client(&resolver)?,
+            transport: transport.clone(),
+            resolver,
+        })
+    }
+
+    /// Why the name that a URL is reached by does not resolve, while the
+    /// addresses that worked last are used.
+    pub fn unresolved(&self, url: &str) -> Option<String> {
+        self.resolver.trouble(&self.transport.name(url)?)
     }
 
     /// Sends a request and reads its answer, up to [`Response::BODY_MAX`].
@@ -165,11 +201,11 @@ impl Client {
         let call = call.body(request.body);
         let mut answer = call.send().await.map_err(TransportError::of)?;
         let body = bounded_body(&mut answer, Response::BODY_MAX).await?;
-        Ok(Response::new(
-            answer.status().as_u16(),
-            answer.headers(),
-            body,
-        ))
+        let read = Response::new(answer.status().as_u16(), answer.headers(), body);
+        if let (Some(address), Some(_)) = (answer.remote_addr(), &read.request_id) {
+            self.resolver.worked(address.ip());
+        }
+        Ok(read)
     }
 }
 

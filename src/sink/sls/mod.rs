@@ -12,8 +12,8 @@
 //! [`Sender`] drives them all: from the rows of the journal to their
 //! acknowledgement.
 //!
-//! Only `client`, `credentials`, `dead_letter` and `send` wait, ask or write:
-//! time and random numbers are arguments of all others.
+//! Only `client`, `credentials`, `dead_letter`, `resolve` and `send` wait, ask or
+//! write: time and random numbers are arguments of all others.
 
 pub mod sign;
 
@@ -29,6 +29,7 @@ mod pace;
 mod pack;
 mod proto;
 mod request;
+mod resolve;
 mod send;
 mod skew;
 mod verdict;

@@ -39,6 +39,11 @@ pub struct OutletStats {
     pub cut_values: u64,
     /// Answers by the name of their verdict, and failures to get one.
     pub verdicts: BTreeMap<&'static str, u64>,
+    /// Requests sent to the addresses that worked last, because the endpoint's
+    /// name did not resolve.
+    pub unresolved: u64,
+    /// Why it does not, if the last request was one of them.
+    pub resolver_problem: Option<String>,
     /// Requests in flight.
     pub in_flight: u32,
     /// Most requests in flight at a time, as the service lets them.

@@ -31,7 +31,7 @@ fn credentials() -> Credentials {
 }
 
 /// Timeouts that a test can wait for.
-fn hasty() -> Transport {
+pub(super) fn hasty() -> Transport {
     Transport {
         connect_timeout: Duration::from_secs(5),
         idle_timeout: Duration::from_millis(300),
@@ -41,7 +41,7 @@ fn hasty() -> Transport {
 }
 
 /// A PutLogs of some rows, whose numbers are the body.
-fn put(endpoint: &str, rows: impl Iterator<Item = u32>) -> Request {
+pub(super) fn put(endpoint: &str, rows: impl Iterator<Item = u32>) -> Request {
     let endpoint = Endpoint::new(endpoint, None).unwrap();
     let place = Place::new(endpoint, "flow-proj").unwrap();
     let octets: Bytes = rows.flat_map(u32::to_be_bytes).collect();
@@ -53,7 +53,7 @@ fn put(endpoint: &str, rows: impl Iterator<Item = u32>) -> Request {
     Request::put_logs(&place, "flows", Route::Balanced, body)
 }
 
-async fn send(client: &Client, request: &Request) -> Result<Response, TransportError> {
+pub(super) async fn send(client: &Client, request: &Request) -> Result<Response, TransportError> {
     let scheme = Scheme::of_region(Some("cn-hangzhou"));
     client
         .send(request.signed(&scheme, &credentials(), NOON))

@@ -37,7 +37,9 @@ impl Courier {
         self.note_sent(raw_octets, wire_octets);
         let sent_s = way.skew.corrected(self.shared.unix_s());
         let signed = request.signed(&way.scheme, &keys, sent_s);
-        let answer = match self.shared.client.send(signed).await {
+        let answer = self.shared.client.send(signed).await;
+        self.note_name(&request);
+        let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
                 leave.finish(None);
@@ -67,6 +69,14 @@ impl Courier {
         stats.sent += 1;
         stats.raw_octets += u64::try_from(raw_octets).unwrap_or(0);
         stats.wire_octets += u64::try_from(wire_octets).unwrap_or(0);
+    }
+
+    /// Notes whether the request went to addresses of before.
+    fn note_name(&self, request: &Request) {
+        let problem = self.shared.client.unresolved(request.url());
+        let mut stats = self.desk.stats();
+        stats.unresolved += u64::from(problem.is_some());
+        stats.resolver_problem = problem;
     }
 }
 
