@@ -35,7 +35,7 @@ pub use listen::{Listen, Steering};
 pub use log::{Format, Level, Log};
 pub use logstore::{Keep, LogStore, Query};
 pub use problem::Problems;
-pub use sls::{Compression, DrainOrder, Service, Sls};
+pub use sls::{Compression, DrainOrder, Service, ShardHash, Sls};
 pub use state::State;
 
 use crate::flowlog::Definition;

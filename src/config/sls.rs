@@ -23,6 +23,8 @@ pub struct Sls {
     pub accounts: BTreeMap<String, PathBuf>,
     /// Whether projects, logstores and indexes that are missing are created.
     pub create: bool,
+    /// What tells which shard of a logstore a row goes to.
+    pub shard_hash: ShardHash,
     /// How requests are compressed.
     pub compression: Compression,
     /// Octets of a request before compression at which it is sent.
@@ -74,6 +76,16 @@ pub enum Compression {
     Zstd,
 }
 
+/// What tells which shard of a logstore a row goes to.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum ShardHash {
+    /// Nothing: the service spreads requests.
+    #[default]
+    None,
+    /// Its exporter's address.
+    Exporter,
+}
+
 /// In which order a backlog is sent.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum DrainOrder {
@@ -93,6 +105,7 @@ impl Default for Sls {
             key_file: None,
             accounts: BTreeMap::new(),
             create: false,
+            shard_hash: ShardHash::default(),
             compression: Compression::default(),
             batch_bytes: BATCH_BYTES,
             batch_rows: BATCH_ROWS,
@@ -141,11 +154,15 @@ impl Sls {
             ("zstd", Compression::Zstd),
             ("none", Compression::None),
         ];
+        let hashes = [("none", ShardHash::None), ("exporter", ShardHash::Exporter)];
         let orders = [
             ("newest-first", DrainOrder::NewestFirst),
             ("oldest-first", DrainOrder::OldestFirst),
         ];
         Self {
+            shard_hash: table
+                .choice("shard-hash", &hashes)
+                .unwrap_or(default.shard_hash),
             compression: table
                 .choice("compression", &compressions)
                 .unwrap_or(default.compression),

@@ -21,7 +21,7 @@ use crate::journal;
 use crate::logstore;
 use crate::session;
 use crate::sink::Compression;
-use crate::sink::sls::{Limits, Order, SenderSettings, Transport};
+use crate::sink::sls::{Limits, Order, SenderSettings, ShardHash, Transport};
 
 /// What one of several lanes may keep of exporters.
 pub(super) fn sessions(config: &Config, lanes: usize) -> session::Limits {
@@ -143,6 +143,10 @@ pub(super) fn sender(config: &Config, state: &Path) -> SenderSettings {
         limits: Limits::new(sls.batch_bytes, sls.batch_rows, milliseconds(sls.linger)),
         concurrency_max: sls.concurrent_max,
         memory_bytes: sls.memory_bytes,
+        shard_hash: match sls.shard_hash {
+            config::ShardHash::None => ShardHash::None,
+            config::ShardHash::Exporter => ShardHash::Exporter,
+        },
         order: match sls.order {
             DrainOrder::NewestFirst => Order::NewestFirst,
             DrainOrder::OldestFirst => Order::OldestFirst,

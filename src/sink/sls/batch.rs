@@ -26,7 +26,7 @@ pub struct BatchKey {
     pub source: String,
     /// Hash key of the shard that takes them all, see [`super::shard_hash`];
     /// any shard if there is none.
-    pub shard: Option<String>,
+    pub shard: Option<u128>,
 }
 
 /// When a batch is full.
@@ -103,7 +103,7 @@ impl Batcher {
         batcher
     }
 
-    /// Adds the rows in `range`; batches that became full are added to `full`.
+    /// Adds the rows in `ranges`; batches that became full are added to `full`.
     ///
     /// The octets it tells are those of the logs alone.
     ///
@@ -115,14 +115,14 @@ impl Batcher {
         &mut self,
         writer: &mut LogGroupWriter,
         rows: &FlowRows<'_>,
-        range: Range<usize>,
+        ranges: &[Range<usize>],
         window: TimeWindow,
         now_ms: u64,
         full: &mut Vec<Batch>,
     ) -> Result<Written, Unfit> {
         let mut logs = writer.logs(rows, window)?;
         let mut added = Written::default();
-        for row in logs.within(range) {
+        for row in ranges.iter().flat_map(|range| rows.within(range)) {
             let start = self.logs.len();
             added += logs.write(row, &mut self.logs);
             if start > 0 && self.raw_bytes() > self.limits.bytes {

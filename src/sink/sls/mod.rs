@@ -57,7 +57,7 @@ pub use proto::{Content, Log, LogGroup, LogGroupList, LogTag};
 pub use request::{Body, Endpoint, EndpointError, Place, Request, Route, SignedRequest};
 pub use send::{
     Destination, DestinationNameError, Directory, Order, OutletStats, Sender, SenderSettings,
-    StartError, Trouble, Unroutable, Way,
+    ShardHash, StartError, Trouble, Unroutable, Way,
 };
 pub use sign::Scheme;
 pub use skew::Skew;

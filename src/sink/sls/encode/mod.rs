@@ -63,7 +63,7 @@ impl LogGroupWriter {
         let start = out.len();
         let mut logs = self.logs(rows, window)?;
         let mut written = Written::default();
-        for row in logs.within(range) {
+        for row in rows.within(&range) {
             written += logs.write(row, out);
         }
         trailer(header, header.pack_id, out);
@@ -111,6 +111,11 @@ impl FlowRows<'_> {
         self.first_seq
             .wrapping_add(u64::try_from(row).unwrap_or(u64::MAX))
     }
+
+    /// What of a range of rows the batch has.
+    pub(super) fn within(&self, range: &Range<usize>) -> Range<usize> {
+        range.start..range.end.min(self.batch.num_rows())
+    }
 }
 
 /// What all Logs of a group have in common.
@@ -157,11 +162,6 @@ pub(super) struct Logs<'a> {
 }
 
 impl Logs<'_> {
-    /// What of a range of rows the batch has.
-    pub(super) fn within(&self, range: Range<usize>) -> Range<usize> {
-        range.start..range.end.min(self.rows.batch.num_rows())
-    }
-
     /// Adds the Log of a row to `out`.
     pub(super) fn write(&mut self, row: usize, out: &mut Vec<u8>) -> Written {
         let (time_s, is_clamped) = self.window.log_time(self.end.time_ms(row));

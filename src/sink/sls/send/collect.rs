@@ -1,20 +1,16 @@
-//! Rows of frames, collected to batches by the flow log they belong to.
+//! Rows of frames, collected to batches of those that may be sent together.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-
-use arrow_array::Array;
-use arrow_array::DictionaryArray;
-use arrow_array::RecordBatch;
-use arrow_array::StringArray;
-use arrow_array::types::Int32Type;
 
 use super::Directory;
 use super::SenderSettings;
 use super::budget::Budget;
 use super::budget::Charge;
 use super::course::Lane;
+use super::group::Common;
+use super::group::groups;
 use super::shared::random;
 use super::stats::Desk;
 use crate::sink::sls::Batch;
@@ -38,14 +34,17 @@ pub(super) struct Parcel {
     pub(super) charge: Charge,
 }
 
-/// Open batches of one destination and lane, one per flow log.
+/// Open batches of one destination and lane, one per flow log and shard hash.
 pub(super) struct Collector {
     lane: Lane,
     desk: Arc<Desk>,
-    lines: BTreeMap<String, Line>,
+    lines: BTreeMap<LineKey, Line>,
     budget: Arc<Budget>,
     charge: Charge,
 }
+
+/// Flow log and shard hash.
+type LineKey = (String, Option<u128>);
 
 struct Line {
     fields: Arc<FieldChoice>,
@@ -59,6 +58,13 @@ pub(super) struct Terms<'a> {
     pub(super) directory: &'a dyn Directory,
     pub(super) window: TimeWindow,
     pub(super) now_ms: u64,
+}
+
+impl Parcel {
+    /// The hash key of its shard.
+    pub(super) fn shard(&self) -> Option<u128> {
+        self.batch.key().shard
+    }
 }
 
 impl Collector {
@@ -85,13 +91,10 @@ impl Collector {
     ) -> Vec<(Range<usize>, Unfit)> {
         let mut written = Written::default();
         let mut unfit = Vec::new();
-        for (flow_log, run) in runs(rows.batch, range) {
-            if !self.lines.contains_key(flow_log) && self.lines.len() >= LINES_MAX {
-                full.extend(self.flush());
-            }
-            match self.add_run(flow_log, rows, run.clone(), terms, full) {
+        for (common, ranges) in groups(rows.batch, range, terms.settings.shard_hash) {
+            match self.add_group(common, rows, &ranges, terms, full) {
                 Ok(more) => written += more,
-                Err(error) => unfit.push((run, error)),
+                Err(error) => unfit.extend(ranges.into_iter().map(|range| (range, error))),
             }
         }
         self.weigh();
@@ -101,28 +104,34 @@ impl Collector {
         unfit
     }
 
-    fn add_run(
+    fn add_group(
         &mut self,
-        flow_log: &str,
+        common: Common<'_>,
         rows: &FlowRows<'_>,
-        run: Range<usize>,
+        ranges: &[Range<usize>],
         terms: &Terms<'_>,
         full: &mut Vec<Parcel>,
     ) -> Result<Written, Unfit> {
-        if !self.lines.contains_key(flow_log) {
-            let line = Line::new(&self.desk, flow_log, terms);
-            self.lines.insert(flow_log.to_owned(), line);
+        let key = (common.flow_log.to_owned(), common.shard);
+        if !self.lines.contains_key(&key) && self.lines.len() >= LINES_MAX {
+            full.extend(self.flush());
         }
-        let Some(line) = self.lines.get_mut(flow_log) else {
-            return Ok(Written::default());
-        };
+        let line = self.lines.entry(key);
+        let line = line.or_insert_with(|| Line::new(&self.desk, common, terms));
         let mut batches = Vec::new();
         let Line {
             fields,
             writer,
             batcher,
         } = line;
-        let added = batcher.add(writer, rows, run, terms.window, terms.now_ms, &mut batches);
+        let added = batcher.add(
+            writer,
+            rows,
+            ranges,
+            terms.window,
+            terms.now_ms,
+            &mut batches,
+        );
         let fields = Arc::clone(fields);
         let parcels = batches.into_iter();
         full.extend(parcels.map(|batch| self.parcel(batch, Arc::clone(&fields))));
@@ -145,7 +154,7 @@ impl Collector {
         self.take(Batcher::flush)
     }
 
-    /// Forgets flow logs without rows, and the tables for writing them.
+    /// Forgets lines without rows, and the tables for writing them.
     pub(super) fn forget_idle(&mut self) {
         self.lines.retain(|_, line| line.batcher.rows() > 0);
     }
@@ -184,14 +193,14 @@ impl Collector {
 }
 
 impl Line {
-    fn new(desk: &Desk, flow_log: &str, terms: &Terms<'_>) -> Self {
-        let fields = terms.directory.fields(flow_log);
+    fn new(desk: &Desk, common: Common<'_>, terms: &Terms<'_>) -> Self {
+        let fields = terms.directory.fields(common.flow_log);
         let key = BatchKey {
             project: desk.destination.project.clone(),
             logstore: desk.destination.logstore.clone(),
-            topic: flow_log.to_owned(),
+            topic: common.flow_log.to_owned(),
             source: terms.settings.source.clone(),
-            shard: None,
+            shard: common.shard,
         };
         let tags = terms.settings.tags.clone();
         let packs = PackIds::new(random());
@@ -201,30 +210,6 @@ impl Line {
             fields,
         }
     }
-}
-
-/// Runs of rows of one flow log each, with its name; empty if it has none.
-fn runs(batch: &RecordBatch, range: Range<usize>) -> Vec<(&str, Range<usize>)> {
-    let column = batch.column_by_name("flow-log");
-    let column = column.and_then(|column| {
-        let column = column.as_any().downcast_ref::<DictionaryArray<Int32Type>>();
-        let texts = column?.values().as_any().downcast_ref::<StringArray>();
-        Some((column?, texts?))
-    });
-    let name = |row: usize| {
-        let (column, texts) = column?;
-        let text = column.key(row)?;
-        (text < texts.len()).then(|| texts.value(text))
-    };
-    let mut runs: Vec<(&str, Range<usize>)> = Vec::new();
-    for row in range.start..range.end.min(batch.num_rows()) {
-        let name = name(row).unwrap_or_default();
-        match runs.last_mut() {
-            Some((last, run)) if *last == name => run.end = row + 1,
-            Some(_) | None => runs.push((name, row..row + 1)),
-        }
-    }
-    runs
 }
 
 /// Octets that a log group takes until it is sent: itself, and what is sent of
@@ -237,5 +222,6 @@ fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }
 
-/// Flow logs that a destination collects rows of at a time.
-const LINES_MAX: usize = 64;
+/// Batches of a destination and lane that are open at a time: those of four flow
+/// logs in all hashes there are.
+const LINES_MAX: usize = 256;

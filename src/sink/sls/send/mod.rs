@@ -11,6 +11,7 @@
 //!
 //! * A row is acknowledged when the service took it or it is in the dead-letter
 //!   file, and not before; what is neither stays in the journal.
+//! * Of one shard hash there is one request at a time.
 //! * No row is in two requests at a time; it is sent again only if its request
 //!   failed or nobody knows.
 //! * Memory holds what the settings allow, and two frames more. A destination
@@ -26,6 +27,7 @@ mod course;
 mod create;
 mod destination;
 mod directory;
+mod group;
 mod outlet;
 mod read;
 mod sender;
@@ -44,5 +46,6 @@ pub use sender::Sender;
 pub use sender::StartError;
 pub use settings::Order;
 pub use settings::SenderSettings;
+pub use settings::ShardHash;
 pub use stats::OutletStats;
 pub use stats::Trouble;

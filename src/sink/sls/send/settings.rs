@@ -25,6 +25,8 @@ pub struct SenderSettings {
     /// those in flight, with their compressed copies. Exceeded by what two
     /// frames of the journal become, at most.
     pub memory_bytes: usize,
+    /// What tells which shard a row goes to.
+    pub shard_hash: ShardHash,
     /// What goes first after an outage.
     pub order: Order,
     /// With [`Order::NewestFirst`], rows that are older when they are read are
@@ -55,6 +57,7 @@ impl SenderSettings {
             patience: Patience::default(),
             concurrency_max: 16,
             memory_bytes: 64 << 20,
+            shard_hash: ShardHash::default(),
             order: Order::default(),
             fresh_within: Duration::from_secs(30),
             drain_octets_per_s: 4 << 20,
@@ -65,6 +68,19 @@ impl SenderSettings {
             dead_letter_octets_max: 64 << 20,
         }
     }
+}
+
+/// What tells which shard of a logstore a row goes to.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum ShardHash {
+    /// Nothing: the service spreads requests over its shards.
+    #[default]
+    None,
+    /// Its exporter: the [`shard_hash`](crate::sink::sls::shard_hash) of the
+    /// address. Requests of one hash are sent one after the other, so that a
+    /// shard has the rows of an exporter in the order of the journal; with
+    /// [`Order::NewestFirst`] except for what was left behind.
+    Exporter,
 }
 
 /// What goes first when more waits than can be sent at once.

@@ -60,7 +60,14 @@ impl Bench {
             writer,
             full,
         } = self;
-        let added = batcher.add(writer, &rows, range, window(), now_ms, full);
+        let added = batcher.add(
+            writer,
+            &rows,
+            slice::from_ref(&range),
+            window(),
+            now_ms,
+            full,
+        );
         added.unwrap()
     }
 
@@ -149,7 +156,7 @@ fn a_log_as_large_as_logs_are_fits_into_a_batch() {
     };
     let mut bench = Bench::new(Limits::new(usize::MAX, 4096, 2000));
     let (batcher, writer, full) = (&mut bench.batcher, &mut bench.writer, &mut bench.full);
-    let added = batcher.add(writer, &rows, 0..3, window(), 0, full);
+    let added = batcher.add(writer, &rows, slice::from_ref(&(0..3)), window(), 0, full);
     assert_eq!(added.unwrap().cut, 21);
     let batches = bench.finish();
     assert_eq!(batches.len(), 2);

@@ -60,8 +60,13 @@ impl Courier {
         let destination = &self.desk.destination;
         let place = Place::new(way.endpoint.clone(), &destination.project);
         let place = place.map_err(|error| self.slowly(Trouble::unroutable(error.to_string())))?;
-        let logstore = &destination.logstore;
-        Ok(Request::put_logs(&place, logstore, Route::Balanced, body))
+        let route = self.ended.shard.map_or(Route::Balanced, Route::Key);
+        Ok(Request::put_logs(
+            &place,
+            &destination.logstore,
+            route,
+            body,
+        ))
     }
 
     fn note_sent(&self, raw_octets: usize, wire_octets: usize) {

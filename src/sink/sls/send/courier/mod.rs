@@ -49,6 +49,8 @@ pub(super) struct Courier {
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) lane: Lane,
+    /// The hash key it was sent with.
+    pub(super) shard: Option<u128>,
     /// Rows that are not settled.
     pub(super) left: Vec<Range<u64>>,
     /// Whether the service took some.
@@ -67,6 +69,7 @@ impl Courier {
         parcel: Parcel,
         failures: u32,
     ) -> Self {
+        let shard = parcel.shard();
         let Parcel {
             lane,
             batch,
@@ -84,6 +87,7 @@ impl Courier {
             packed: None,
             ended: Ended {
                 lane,
+                shard,
                 left: Vec::new(),
                 was_heard: false,
                 setback: None,

@@ -26,16 +26,14 @@ impl Outlet {
     pub(super) fn dispatch(&mut self) {
         let slots = self.slots();
         while self.couriers.len() < slots {
-            let parcel = match self.fresh.ready.pop_front() {
-                Some(parcel) => Some(parcel),
-                None => self.next_of_backlog(slots),
-            };
-            let Some(parcel) = parcel else {
+            let fresh = self.next_of_fresh();
+            let Some(parcel) = fresh.or_else(|| self.next_of_backlog(slots)) else {
                 break;
             };
             let failures = self.rest.as_ref().map_or(0, |rest| rest.setback.failures);
             let (shared, desk) = (Arc::clone(&self.shared), Arc::clone(&self.desk));
             self.draining += usize::from(parcel.lane == Lane::Backlog);
+            self.shards.extend(parcel.shard());
             let course = Arc::clone(&self.course);
             let courier = Courier::new(shared, desk, course, parcel, failures);
             self.couriers.spawn(courier.run());
@@ -45,19 +43,32 @@ impl Outlet {
         }
     }
 
+    fn next_of_fresh(&mut self) -> Option<Parcel> {
+        let first = self.fresh.first(|parcel| self.may_go(parcel))?;
+        self.fresh.ready.remove(first)
+    }
+
+    /// Whether none of its shard hash is on its way: the second of two must not
+    /// overtake the first.
+    pub(super) fn may_go(&self, parcel: &Parcel) -> bool {
+        let shard = parcel.shard();
+        shard.is_none_or(|shard| !self.shards.contains(&shard))
+    }
+
     /// A batch of the backlog, if its rate and its part of the slots allow.
     fn next_of_backlog(&mut self, slots: usize) -> Option<Parcel> {
         if !self.may_drain(slots) {
             return None;
         }
-        let octets = self.backlog.ready.front()?.batch.body().len();
+        let first = self.backlog.first(|parcel| self.may_go(parcel))?;
+        let octets = self.backlog.ready.get(first)?.batch.body().len();
         let octets = u64::try_from(octets).unwrap_or(u64::MAX);
         let now = self.shared.clock.now();
         if let Err(at) = self.drain.take(octets, now) {
             self.drain_at = at;
             return None;
         }
-        self.backlog.ready.pop_front()
+        self.backlog.ready.remove(first)
     }
 
     /// Whether one more courier may carry backlog: half of them leave room for

@@ -24,7 +24,9 @@ impl Outlet {
     /// Where rows are to be read now, if anywhere.
     pub(super) fn source(&self) -> Option<Lane> {
         let slots = self.slots();
-        let is_busy = self.couriers.len() >= slots || !self.fresh.ready.is_empty();
+        let ready = &self.fresh.ready;
+        let is_ready = ready.len() >= READY_MAX || ready.iter().any(|parcel| self.may_go(parcel));
+        let is_busy = self.couriers.len() >= slots || is_ready;
         if self.known.is_stopping || is_busy || !self.shared.budget.has_room() {
             return None;
         }
@@ -164,5 +166,7 @@ impl Outlet {
     }
 }
 
+/// Batches that wait for others of their shard hash until no more are read.
+const READY_MAX: usize = 64;
 /// When the journal is asked again that finds too much under way.
 const SCATTERED: Duration = Duration::from_secs(1);

@@ -6,6 +6,7 @@ mod intake;
 mod rest;
 mod track;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -48,6 +49,8 @@ pub(super) struct Outlet {
     couriers: JoinSet<Ended>,
     /// How many of them carry backlog.
     draining: usize,
+    /// The shard hashes that are on their way.
+    shards: BTreeSet<u128>,
     rest: Option<Rest>,
     complaints: Complaints,
 }
@@ -72,6 +75,7 @@ impl Outlet {
             drain_at: now,
             couriers: JoinSet::new(),
             draining: 0,
+            shards: BTreeSet::new(),
             rest: None,
             complaints: Complaints::default(),
             shared,
@@ -165,6 +169,9 @@ impl Outlet {
     async fn ended(&mut self, ended: Result<Ended, JoinError>) -> Result<(), Trouble> {
         let ended = ended.map_err(Trouble::internal)?;
         self.draining -= usize::from(ended.lane == Lane::Backlog);
+        if let Some(shard) = ended.shard {
+            self.shards.remove(&shard);
+        }
         self.course().give_back(&ended.left);
         self.fresh.has_more |= !ended.left.is_empty();
         self.fresh.blocked_until = Duration::ZERO;

@@ -44,6 +44,11 @@ impl Track {
         parcels
     }
 
+    /// The first batch to be sent that may go.
+    pub(super) fn first(&self, may_go: impl Fn(&Parcel) -> bool) -> Option<usize> {
+        self.ready.iter().position(may_go)
+    }
+
     /// Whether nothing is collected.
     pub(super) fn is_empty(&self) -> bool {
         self.ready.is_empty() && self.collector.due_ms().is_none()

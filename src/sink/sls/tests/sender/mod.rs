@@ -4,6 +4,7 @@
 mod errors;
 mod order;
 mod outage;
+mod shards;
 
 use std::collections::BTreeMap;
 use std::future::Future;
