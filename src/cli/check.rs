@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::cli::Failure;
 use crate::cli::run::load;
 use crate::config::Config;
-use crate::daemon::{disk_budget, state_directory};
+use crate::daemon::{disk_budget, secret_problems, state_directory};
 
 /// Check a configuration and print what running it would take
 #[derive(Debug, clap::Args)]
@@ -21,6 +21,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     for (what, value) in budget(&config) {
         writeln!(out, "{what:<28} {value}")?;
+    }
+    for problem in secret_problems(&config) {
+        writeln!(io::stderr(), "warning: {problem}")?;
     }
     Ok(())
 }

@@ -28,6 +28,7 @@ mod memory;
 mod metrics;
 mod run;
 mod sampling;
+mod secrets;
 mod service;
 mod settings;
 mod snapshot;
@@ -43,5 +44,6 @@ mod worker;
 mod writer;
 
 pub use run::{Daemon, run};
+pub use secrets::secret_problems;
 pub use settings::{DiskBudget, journal_directory, log_store_directory};
 pub use start::{disk_budget, state_directory};

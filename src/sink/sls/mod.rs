@@ -44,6 +44,7 @@ pub use client::{BuildError, Client, Response, Transport, TransportError};
 pub use compress::{CompressError, Compression, Compressor, DecompressError, decompress};
 pub use credentials::{
     Chain, Credentials, CredentialsError, Environment, Fetcher, Keeper, Origin, Secret,
+    key_file_problem,
 };
 pub use dead_letter::{DeadLetter, DeadLetterError, DeadLetters, DeadLettersFound};
 pub use delivery::{Action, Delivery, Outcome, Patience, Piece, Why};

@@ -31,6 +31,20 @@ pub enum Origin {
     Uri,
 }
 
+impl Origin {
+    /// The file it is, if it is one.
+    fn file(&self, environment: &Environment) -> Option<PathBuf> {
+        match self {
+            Self::File(path) => Some(path.clone()),
+            Self::SystemdCredential(name) => files::systemd_path(environment, name),
+            Self::Oidc => remote::OidcRole::of_variables(environment).map(|role| role.token_file),
+            Self::CommandLine => files::command_line_path(environment),
+            Self::Ini => files::ini_path(environment),
+            Self::Variables | Self::InstanceRole | Self::Uri => None,
+        }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -67,6 +81,13 @@ impl Chain {
     /// One place and no other: what the configuration names.
     pub fn only(origin: Origin) -> Self {
         Self(vec![origin])
+    }
+
+    /// The files in which keys may be, whether they are there or not, and what
+    /// names them.
+    pub fn files(&self, environment: &Environment) -> Vec<(Origin, PathBuf)> {
+        let file = |origin: &Origin| Some((origin.clone(), origin.file(environment)?));
+        self.0.iter().filter_map(file).collect()
     }
 
     /// The keys of the first origin that has some, and which it was.

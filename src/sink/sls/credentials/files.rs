@@ -33,14 +33,15 @@ pub(super) fn systemd(
     environment: &Environment,
     name: &str,
 ) -> Result<Option<Credentials>, CredentialsError> {
-    let Some(directory) = environment.variable("CREDENTIALS_DIRECTORY") else {
-        return Ok(None);
-    };
-    let path = Path::new(directory).join(name);
-    match path.exists() {
-        true => static_file(&path).map(Some),
-        false => Ok(None),
+    match systemd_path(environment, name).filter(|path| path.exists()) {
+        Some(path) => static_file(&path).map(Some),
+        None => Ok(None),
     }
+}
+
+pub(super) fn systemd_path(environment: &Environment, name: &str) -> Option<PathBuf> {
+    let directory = environment.variable("CREDENTIALS_DIRECTORY")?;
+    Some(Path::new(directory).join(name))
 }
 
 /// Keys in variables, under the names of now or before.
@@ -74,10 +75,7 @@ pub(super) fn variables(
 
 /// The profile of the vendor's command line.
 pub(super) fn command_line(environment: &Environment) -> Result<Option<Lead>, CredentialsError> {
-    if environment.says("ALIBABA_CLOUD_CLI_PROFILE_DISABLED") {
-        return Ok(None);
-    }
-    let Some(path) = below_home(environment, ".aliyun/config.json") else {
+    let Some(path) = command_line_path(environment) else {
         return Ok(None);
     };
     let Some(text) = read(&path)? else {
@@ -106,13 +104,15 @@ pub(super) fn command_line(environment: &Environment) -> Result<Option<Lead>, Cr
     profile.lead(&origin).map(Some)
 }
 
+pub(super) fn command_line_path(environment: &Environment) -> Option<PathBuf> {
+    let is_off = environment.says("ALIBABA_CLOUD_CLI_PROFILE_DISABLED");
+    let path = environment.home.as_ref().filter(|_| !is_off)?;
+    Some(path.join(".aliyun/config.json"))
+}
+
 /// The profile of the vendor's SDKs.
 pub(super) fn ini(environment: &Environment) -> Result<Option<Lead>, CredentialsError> {
-    let named = environment.variable("ALIBABA_CLOUD_CREDENTIALS_FILE");
-    let path = named
-        .map(PathBuf::from)
-        .or_else(|| below_home(environment, ".alibabacloud/credentials.ini"));
-    let Some(path) = path else {
+    let Some(path) = ini_path(environment) else {
         return Ok(None);
     };
     let Some(text) = read(&path)? else {
@@ -226,8 +226,16 @@ fn keys(section: &Section, origin: &str) -> Result<Credentials, CredentialsError
     })
 }
 
-fn below_home(environment: &Environment, path: &str) -> Option<PathBuf> {
-    Some(environment.home.as_ref()?.join(path))
+pub(super) fn ini_path(environment: &Environment) -> Option<PathBuf> {
+    match environment.variable("ALIBABA_CLOUD_CREDENTIALS_FILE") {
+        Some(path) => Some(path.into()),
+        None => Some(
+            environment
+                .home
+                .as_ref()?
+                .join(".alibabacloud/credentials.ini"),
+        ),
+    }
 }
 
 /// The text of a small file; none if there is no file.

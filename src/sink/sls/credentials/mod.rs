@@ -8,6 +8,7 @@ mod chain;
 mod document;
 mod environment;
 mod files;
+mod guard;
 mod keeper;
 mod remote;
 mod secret;
@@ -23,6 +24,7 @@ use thiserror::Error;
 pub use chain::Chain;
 pub use chain::Origin;
 pub use environment::Environment;
+pub use guard::key_file_problem;
 pub use keeper::Keeper;
 pub use remote::Fetcher;
 pub use secret::Secret;
@@ -72,7 +74,7 @@ pub enum CredentialsError {
         what: &'static str,
     },
     /// A file cannot be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{}", guard::refusal(path, source))]
     Unreadable {
         /// Which file.
         path: PathBuf,

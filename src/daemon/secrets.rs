@@ -1,0 +1,98 @@
+//! The files that secrets are in, and who may read them.
+
+use std::path::PathBuf;
+
+use crate::config::{Config, Service};
+use crate::flowlog::Problem;
+use crate::sink::sls::{Chain, Environment, key_file_problem};
+
+/// What an operator should mend of the files that hold secrets; neither stops
+/// the daemon.
+pub fn secret_problems(config: &Config) -> Vec<Problem> {
+    let found = found(config, &Environment::of_process());
+    let files = named(config).into_iter().chain(found);
+    files
+        .filter_map(|(place, path)| key_file_problem(&place, &path))
+        .collect()
+}
+
+/// Files that the configuration names.
+fn named(config: &Config) -> Vec<(String, PathBuf)> {
+    let sls = &config.sls;
+    let usual = sls.key_file.iter();
+    let usual = usual.map(|path| ("sls.access-key-file".to_owned(), path.clone()));
+    let accounts = sls.accounts.iter();
+    let accounts = accounts.map(|(account, path)| {
+        let place = format!("sls.account.{account}.access-key-file");
+        (place, path.clone())
+    });
+    let keys = config.access_keys.iter().enumerate();
+    let keys = keys.map(|(index, key)| {
+        let place = format!("access-key[{index}].secret-file");
+        (place, key.secret_file.clone())
+    });
+    usual.chain(accounts).chain(keys).collect()
+}
+
+/// Files that are there for the vendor's tools, if keys are looked for in them.
+fn found(config: &Config, environment: &Environment) -> Vec<(String, PathBuf)> {
+    let sls = &config.sls;
+    let services = sls.regions.values().chain([&sls.service]);
+    let is_sent = services.into_iter().any(|to| *to != Service::Embedded);
+    if !is_sent || sls.key_file.is_some() {
+        return Vec::new();
+    }
+    let files = Chain::standard().files(environment).into_iter();
+    let there = files.filter(|(_, path)| path.exists());
+    there
+        .map(|(origin, path)| (origin.to_string(), path))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        Config::parse(text, "test").unwrap()
+    }
+
+    #[test]
+    fn all_files_that_are_named_are_looked_at() {
+        let text = "\
+            [sls]\naccess-key-file = \"/no/a\"\n\
+            [sls.account.77]\naccess-key-file = \"/no/b\"\n\
+            [[access-key]]\nid = \"k\"\nsecret-file = \"/no/c\"\n";
+        let problems = secret_problems(&config(text));
+        let shown: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        let expected = [
+            ("sls.access-key-file", "/no/a"),
+            ("sls.account.77.access-key-file", "/no/b"),
+            ("access-key[0].secret-file", "/no/c"),
+        ];
+        let expected = expected.map(|(place, path)| {
+            format!("{place}: {path} does not exist (write it, or correct the path)")
+        });
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn the_vendors_files_matter_where_keys_are_looked_for_in_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".alibabacloud/credentials.ini");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, "").unwrap();
+        let environment = Environment {
+            variables: std::collections::BTreeMap::new(),
+            home: Some(folder.path().to_owned()),
+            metadata: String::new(),
+            sts: None,
+        };
+        let cloud = "[sls]\nendpoint = \"sls.test\"\n";
+        let with_key = format!("{cloud}access-key-file = \"/key\"\n");
+        assert_eq!(found(&config(""), &environment), []);
+        assert_eq!(found(&config(&with_key), &environment), []);
+        let origin = "~/.alibabacloud/credentials.ini".to_owned();
+        assert_eq!(found(&config(cloud), &environment), [(origin, path)]);
+    }
+}
