@@ -34,7 +34,7 @@ fn rows(first: u64, count: u32) -> arrow_array::RecordBatch {
 /// The hash key that a PutLogs was sent with.
 fn key(seen: &Seen) -> u128 {
     let (_, key) = seen.head.split_once("/shards/route?key=").unwrap();
-    u128::from_str_radix(&key[..32], 16).unwrap()
+    u128::from_str_radix(key.get(..32).unwrap(), 16).unwrap()
 }
 
 #[tokio::test]
