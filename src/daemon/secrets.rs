@@ -16,6 +16,13 @@ pub fn secret_problems(config: &Config) -> Vec<Problem> {
         .collect()
 }
 
+/// Says in the log what is to be mended.
+pub(super) fn warn_of_secrets(config: &Config) {
+    for problem in secret_problems(config) {
+        tracing::warn!("{problem}");
+    }
+}
+
 /// Files that the configuration names.
 fn named(config: &Config) -> Vec<(String, PathBuf)> {
     let sls = &config.sls;

@@ -23,7 +23,7 @@ use crate::daemon::ingest::{self, Ingest};
 use crate::daemon::lane::{self, Lane};
 use crate::daemon::ledger::Ledger;
 use crate::daemon::sampling::SamplingPolicies;
-use crate::daemon::secrets::secret_problems;
+use crate::daemon::secrets::warn_of_secrets;
 use crate::daemon::service::{self, Service};
 use crate::daemon::settings::DiskBudget;
 use crate::daemon::snapshot::{Keeper, Resumption};
@@ -72,9 +72,7 @@ pub(super) struct Started {
 /// # Errors
 /// What could not be opened, and why.
 pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<Started> {
-    for problem in secret_problems(config) {
-        tracing::warn!("{problem}");
-    }
+    warn_of_secrets(config);
     let dir = store_directory(config, state);
     // Of what is there before anything is opened.
     let budget = disk_budget_of(config, &dir);

@@ -30,19 +30,22 @@ pub fn key_file_problem(place: &str, path: &Path) -> Option<Problem> {
 
 /// Why a file of keys cannot be read, and by whom.
 pub(super) fn refusal(path: &Path, error: &io::Error) -> String {
-    let path = path.display();
-    match error.kind() {
-        ErrorKind::NotFound => format!("{path} does not exist"),
-        ErrorKind::PermissionDenied => {
-            let owner = fs::metadata(path.to_string()).map(|file| {
-                let (owner, mode) = (user(Uid::from_raw(file.uid())), file.mode() & MODE);
-                format!("; it belongs to {owner}, mode {mode:04o}")
-            });
-            let owner = owner.unwrap_or_default();
-            format!("{} may not read {path}{owner}", user(geteuid()))
-        }
-        _ => format!("cannot read {path}: {error}"),
+    let shown = path.display();
+    if error.kind() == ErrorKind::NotFound {
+        return format!("{shown} does not exist");
     }
+    if error.kind() != ErrorKind::PermissionDenied {
+        return format!("cannot read {shown}: {error}");
+    }
+    let owner = fs::metadata(path).map(|file| {
+        let (owner, mode) = (user(Uid::from_raw(file.uid())), file.mode() & MODE);
+        format!("; it belongs to {owner}, mode {mode:04o}")
+    });
+    format!(
+        "{} may not read {shown}{}",
+        user(geteuid()),
+        owner.unwrap_or_default()
+    )
 }
 
 /// The mode of a file that can be opened.
@@ -70,14 +73,14 @@ fn exposed(path: &Path, mode: u32) -> Option<(String, String)> {
 
 /// What somebody else has to do.
 fn mending(path: &Path, error: &io::Error) -> String {
-    match error.kind() {
-        ErrorKind::NotFound => "write it, or correct the path".to_owned(),
-        ErrorKind::PermissionDenied => {
-            let (path, group) = (quoted(path), group(getegid()));
-            format!("as its owner: chgrp {group} {path} && chmod g+r {path}")
-        }
-        _ => "name a file".to_owned(),
+    if error.kind() == ErrorKind::NotFound {
+        return "write it, or correct the path".to_owned();
     }
+    if error.kind() != ErrorKind::PermissionDenied {
+        return "name a file".to_owned();
+    }
+    let (path, group) = (quoted(path), group(getegid()));
+    format!("as its owner: chgrp {group} {path} && chmod g+r {path}")
 }
 
 fn user(uid: Uid) -> String {
