@@ -146,14 +146,108 @@ impl<'a> Lines<'a> {
         let number = self.starts.partition_point(|start| *start <= span.start);
         let start = *self.starts.get(number.checked_sub(1)?)?;
         let line = self.text.get(start..)?.lines().next().unwrap_or_default();
+        let line = without_secrets(line);
         let within = |at: usize| at.saturating_sub(start).min(line.len());
         Some(Excerpt {
-            line: line.to_owned(),
             number,
             span: within(span.start)..within(span.end),
+            line,
         })
     }
 }
 
+/// A line as it may be shown: a value whose key sounds like a secret's is left
+/// out, unless it is the path of a file, and so is the user of a URL.
+fn without_secrets(line: &str) -> String {
+    let lower = line.to_ascii_lowercase();
+    let mut from = 0;
+    while let Some((key, value)) = next_secret(&lower, from) {
+        let is_file = lower
+            .get(key..value)
+            .is_some_and(|key| key.contains("file"));
+        let (before, text) = line.split_at_checked(value).unwrap_or((line, ""));
+        let text = text.trim_start();
+        let is_path = text.starts_with("\"/") || text.starts_with("'/");
+        if !is_file || !is_path {
+            return format!("{before} ...");
+        }
+        from = value;
+    }
+    match line.split_once("://") {
+        Some((scheme, rest)) => match rest.split_once('@') {
+            Some((_, host)) => format!("{scheme}://...@{host}"),
+            None => line.to_owned(),
+        },
+        None => line.to_owned(),
+    }
+}
+
+/// Where in a line the next key stands that sounds like a secret's, and what
+/// follows its equals sign.
+fn next_secret(lower: &str, from: usize) -> Option<(usize, usize)> {
+    let rest = lower.get(from..)?;
+    let found = SECRETS.iter().filter_map(|word| rest.find(word));
+    let key = from + found.min()?;
+    Some((key, key + lower.get(key..)?.find('=')? + 1))
+}
+
+/// What keys are called that hold secrets, or lead to them.
+const SECRETS: [&str; 5] = ["secret", "key-file", "password", "token", "credential"];
+
 /// Problems shown in full: a file with more has one cause, seen long before.
 const SHOWN_MAX: usize = 50;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_in_the_wrong_place_are_not_shown() {
+        for (line, shown) in [
+            ("secret = \"abc\"", "secret = ..."),
+            (
+                "  Access-Key-Secret='abc' # mine",
+                "  Access-Key-Secret= ...",
+            ),
+            ("secret-file = \"abc/def=\"", "secret-file = ..."),
+            ("access-key-file = abc", "access-key-file = ..."),
+            ("secret = \"/abc\"", "secret = ..."),
+            (
+                "[{ id = 'a', secret-file = '/a', secret = 'abc' }]",
+                "[{ id = 'a', secret-file = '/a', secret = ...",
+            ),
+            (
+                "proxy = \"http://me:abc@host:1\"",
+                "proxy = \"http://...@host:1\"",
+            ),
+        ] {
+            assert_eq!(without_secrets(line), shown);
+        }
+    }
+
+    #[test]
+    fn other_lines_are_shown_as_they_are() {
+        for line in [
+            "secret-file = \"/etc/key\" # 5 = 5",
+            "[[access-key]]",
+            "endpoint = \"https://host\"",
+            "# a secret",
+            "",
+        ] {
+            assert_eq!(without_secrets(line), line);
+        }
+    }
+
+    #[test]
+    fn a_secret_in_the_place_of_a_path_is_in_no_problem() {
+        let text = "[[access-key]]\nid = \"k\"\nsecret-file = \"cAnArY\"\nsecret = \"cAnArY\"\n\
+                    [sls]\naccess-key-file = \"cAnArY\"\nproxy = [\"http://u:cAnArY@h\"]\n";
+        let problems = crate::config::Config::parse(text, "test").unwrap_err();
+        assert_eq!(problems.iter().count(), 4);
+        let shown = format!("{problems}{problems:?}");
+        assert!(!shown.contains("cAnArY"), "{shown}");
+        let broken = "secret = \"cAnArY\nid = 3\n";
+        let problems = crate::config::Config::parse(broken, "test").unwrap_err();
+        assert!(!problems.to_string().contains("cAnArY"), "{problems}");
+    }
+}
