@@ -108,6 +108,25 @@ fn flows_reach_the_log_service_with_their_sums() {
 }
 
 #[test]
+fn rows_that_have_a_shard_arrive_all_the_same() {
+    let cloud = Cloud::new();
+    cloud.write_secret();
+    let service = cloud.start();
+    let dir = TempDir::new().unwrap();
+    let settings = bridge(dir.path(), &cloud, "shard-hash = \"exporter\"\n");
+    let daemon = Daemon::start_in(dir.path(), &settings);
+    let mut exporters = [64, 65, 66].map(|host| V5Exporter::new(host, daemon.port));
+    for _ in 0..10 {
+        exporters.iter_mut().for_each(V5Exporter::send);
+    }
+    daemon.wait_until("all acknowledged", |daemon| sls(daemon)["acked"] == 900);
+    assert_eq!(arrived(&service), (900, 900));
+    let counts = service.query("SELECT exporter, count(*) FROM test.flows GROUP BY 1 ORDER BY 1");
+    let expected = [64, 65, 66].map(|host| vec![json!(format!("127.0.0.{host}")), json!(300)]);
+    assert_eq!(counts, expected);
+}
+
+#[test]
 fn an_outage_of_the_log_service_delays_and_loses_nothing() {
     let cloud = Cloud::new();
     cloud.write_secret();
