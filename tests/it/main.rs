@@ -12,6 +12,7 @@
 mod activation;
 mod at_rest;
 mod bridge;
+mod canary;
 mod clients;
 mod corpus;
 mod cycles;

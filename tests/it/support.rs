@@ -207,7 +207,7 @@ pub(crate) fn configure(port: u16, dir: &Path, settings: &str) -> PathBuf {
 }
 
 /// The same with a port for HTTP.
-fn configure_serving(port: u16, http_port: u16, dir: &Path, settings: &str) -> PathBuf {
+pub(crate) fn configure_serving(port: u16, http_port: u16, dir: &Path, settings: &str) -> PathBuf {
     let config = dir.join("flowlogd.toml");
     let text = format!(
         "[listen]\naddresses = [\"127.0.0.1:{port}\"]\n\
@@ -314,7 +314,8 @@ pub(crate) fn search_path() -> String {
     format!("{path}:/usr/sbin:/sbin")
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+/// Waits for what needs a runtime.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
