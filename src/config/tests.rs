@@ -528,6 +528,15 @@ fn an_inactive_timer_that_is_not_set_is_never_the_longer_one() {
     assert_eq!(timers.inactive(), Inactive::Fixed(Duration::from_secs(5)));
 }
 
+#[test]
+fn a_shard_is_chosen_by_nothing_or_the_exporter() {
+    assert_eq!(parse("").sls.shard_hash, ShardHash::None);
+    let text = "sls.shard-hash = 'exporter'";
+    assert_eq!(parse(text).sls.shard_hash, ShardHash::Exporter);
+    let told = "sls.shard-hash: must be \"none\" or \"exporter\", not \"source\"";
+    assert_eq!(problems("sls.shard-hash = 'source'"), [told]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
