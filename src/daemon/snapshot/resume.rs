@@ -84,6 +84,7 @@ impl Resumption {
         }
         let Ok(snapshot) = Snapshot::read(&self.octets) else {
             // There is none.
+            metrics::snapshot_resumed(0, 0, 0);
             return Fates::default();
         };
         let mut giving = Giving {
