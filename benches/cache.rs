@@ -4,6 +4,8 @@
 
 use std::fs;
 use std::hint::black_box;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
 
 use criterion::Criterion;
 use criterion::Throughput;
@@ -11,13 +13,17 @@ use criterion::criterion_group;
 use criterion::criterion_main;
 use flowlogd::cache::Cache;
 use flowlogd::cache::CacheType;
+use flowlogd::cache::FlowNames;
 use flowlogd::cache::Inactive;
 use flowlogd::cache::Outlet;
+use flowlogd::cache::RouteName;
 use flowlogd::cache::RouteTimers;
 use flowlogd::cache::Settings;
 use flowlogd::cache::Timers;
+use flowlogd::cache::Walk;
 use flowlogd::flow::Detail;
 use flowlogd::flow::FlowRecord;
+use flowlogd::session::SourceId;
 
 /// Updates in one measured round.
 const ROUND: u64 = 65_536;
@@ -142,6 +148,45 @@ fn turnover(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Names as they are in a daemon.
+struct Named;
+
+impl FlowNames for Named {
+    fn route(&self, _route: u16) -> Option<RouteName<'_>> {
+        Some(RouteName {
+            flow_log: "branch",
+            instance_id: Some("sag-8vb2xmpl0q1w2e3r4t"),
+        })
+    }
+
+    fn source(&self, source: SourceId) -> Option<(IpAddr, u32)> {
+        Some((Ipv4Addr::new(192, 0, 2, 1).into(), source.0))
+    }
+}
+
+/// How long a piece of a snapshot keeps a lane from its datagrams.
+fn snapshot(criterion: &mut Criterion) {
+    const SLOTS: usize = 4_096;
+    let mut cache = cache(1_000_000);
+    for flow in 0..1_000_000 {
+        cache.insert(0, &record(flow), None, &mut Nowhere);
+    }
+    let mut group = criterion.benchmark_group("cache/snapshot");
+    let (mut walk, mut octets, mut flows, mut sum) = (Walk::new(&cache), Vec::new(), 0, 0);
+    group.bench_function("piece of 4096 flows, 1000000 live", |bencher| {
+        bencher.iter(|| {
+            if walk.is_done() {
+                walk = Walk::new(&cache);
+            }
+            octets.clear();
+            flows += walk.piece(&cache, 0, SLOTS, &Named, &mut octets);
+            sum += octets.len() as u64;
+        });
+    });
+    println!("{} octets a flow", sum / flows.max(1));
+    group.finish();
+}
+
 /// Resident memory of this process.
 fn resident_kib() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -150,5 +195,5 @@ fn resident_kib() -> u64 {
     digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
 
-criterion_group!(benches, updates, turnover);
+criterion_group!(benches, updates, turnover, snapshot);
 criterion_main!(benches);

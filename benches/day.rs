@@ -110,7 +110,8 @@ impl Day {
         let (table, began) = (table(), Instant::now());
         let store = LogStore::open(Settings::new(dir)).unwrap();
         let exporter = Ipv4Addr::new(198, 51, 100, 1).into();
-        let mut next = store.next_seq() - 1;
+        // A directory that is kept has them all.
+        let mut next: u64 = store.parts().iter().map(|part| part.rows).sum();
         while next < self.flows {
             let numbers = next..self.flows.min(next + BATCH);
             next = numbers.end;
@@ -123,7 +124,7 @@ impl Day {
             let rows = batch.into_arrow(&table).unwrap();
             let arrival_ms = self.end_ms(numbers.start);
             store
-                .append_rows("bench", "flows", &rows, store.next_seq(), arrival_ms)
+                .append_rows("bench", "flows", &rows, numbers.start + 1, arrival_ms)
                 .unwrap();
             store.tend(arrival_ms);
         }
@@ -153,7 +154,7 @@ impl Day {
                 .port();
             let mut nfcapd = match Command::new("nfcapd")
                 .args(["-b", "127.0.0.1", "-B", "33554432", "-p", &port.to_string()])
-                .args(["-t", "3600", "-z=lz4", "-l"])
+                .args(["-t", "3600", "-y", "-l"])
                 .arg(&files)
                 .stderr(Stdio::null())
                 .spawn()
@@ -309,12 +310,20 @@ impl Daemon {
         Self { child, http, udp }
     }
 
+    /// Answer to a request of the SLS API.
     fn get(&self, target: &str) -> String {
+        self.get_of(&format!("bench.{}", self.http), target)
+    }
+
+    fn metrics(&self) -> String {
+        self.get_of(&self.http, "/metrics")
+    }
+
+    fn get_of(&self, host: &str, target: &str) -> String {
         let mut stream = TcpStream::connect(&self.http).unwrap();
         let request = format!(
-            "GET {target} HTTP/1.1\r\nhost: bench.{}\r\nx-log-apiversion: 0.6.0\r\n\
-             x-log-bodyrawsize: 0\r\nconnection: close\r\n\r\n",
-            self.http
+            "GET {target} HTTP/1.1\r\nhost: {host}\r\nx-log-apiversion: 0.6.0\r\n\
+             x-log-bodyrawsize: 0\r\nconnection: close\r\n\r\n"
         );
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = Vec::new();
@@ -326,7 +335,7 @@ impl Daemon {
     fn wait_for_merges(&self) {
         let mut last = String::new();
         loop {
-            let metrics = self.get("/metrics");
+            let metrics = self.metrics();
             let merged = metrics
                 .lines()
                 .filter(|line| line.starts_with("flowlogd_logstore_parts_written_total"));
@@ -430,7 +439,7 @@ impl Daemon {
         });
         let took = began.elapsed().as_secs_f64();
         thread::sleep(Duration::from_secs(1));
-        let metrics = self.get("/metrics");
+        let metrics = self.metrics();
         let sum = |name: &str| -> u64 {
             let lines = metrics.lines().filter(|line| line.starts_with(name));
             lines
