@@ -17,6 +17,7 @@ use super::*;
 use crate::flow::Amount;
 
 mod catalog;
+mod compare;
 mod crash;
 mod damage;
 mod dialect;

@@ -143,7 +143,7 @@ fn index() -> IndexConfig {
     index
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(super) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -402,9 +402,9 @@ fn what_means_nothing_is_refused_where_it_stands() {
             "there is no function cidr_contains",
         ),
         (
-            "* | SELECT compare(c, 86400) FROM (SELECT count(*) AS c)",
+            "* | SELECT compare_result(c, 86400) FROM (SELECT count(*) AS c)",
             11,
-            "there is no function compare",
+            "there is no function compare_result",
         ),
         (
             "* | SELECT ip_to_country(srcaddr)",

@@ -173,6 +173,8 @@ fn kind(kind: &str) -> &str {
         "integer" => "bigint",
         "number" => "double",
         "text" => "varchar",
+        // Of a list, which only `compare` makes.
+        "array" => "array(double)",
         "object" => "map",
         "null" => "unknown",
         kind => kind,

@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::ast::Function;
 use datafusion::sql::sqlparser::ast::FunctionArg;
 use datafusion::sql::sqlparser::ast::FunctionArgExpr;
 use datafusion::sql::sqlparser::ast::FunctionArgumentClause;
+use datafusion::sql::sqlparser::ast::FunctionArgumentList;
 use datafusion::sql::sqlparser::ast::FunctionArguments;
 use datafusion::sql::sqlparser::ast::Ident;
 use datafusion::sql::sqlparser::ast::ObjectName;
@@ -15,6 +16,7 @@ use datafusion::sql::sqlparser::ast::OrderByOptions;
 use datafusion::sql::sqlparser::ast::Spanned;
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 
+use super::compare;
 use super::rewrite::Fault;
 
 /// Makes of `call` what the engine calls it; another expression where it is no
@@ -25,7 +27,8 @@ pub(super) fn translate(call: &mut Function) -> Result<Option<Expr>, Fault> {
         rename(call, other);
         return Ok(None);
     }
-    if SAME.contains(&name.as_str()) {
+    // Those that compare are written out when all names are spelled.
+    if SAME.contains(&name.as_str()) || compare::NAMES.contains(&name.as_str()) {
         return Ok(None);
     }
     let span = call.name.span();
@@ -73,6 +76,25 @@ pub(super) fn arguments(call: &Function) -> Option<Vec<Expr>> {
         Some(expr.clone())
     };
     list.args.iter().map(plain).collect()
+}
+
+/// A call of one of the engine's functions.
+pub(super) fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+    let plain = |argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument));
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: arguments.into_iter().map(plain).collect(),
+            clauses: Vec::new(),
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
 }
 
 fn rename(call: &mut Function, name: &str) {

@@ -4,13 +4,17 @@
 //! engine knows beyond them, the cloud does not.
 
 mod clock;
+mod compare;
 mod functions;
+mod lists;
 mod names;
 mod network;
 mod padding;
 mod rewrite;
 mod rows;
 mod times;
+
+use std::collections::BTreeSet;
 
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Query as SqlQuery;
@@ -19,6 +23,7 @@ use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use super::check;
 use super::search::IndexConfig;
 use super::search::SearchError;
+pub(super) use compare::log_before;
 pub(super) use padding::Padding;
 pub(super) use rewrite::LOG;
 pub(super) use rows::functions;
@@ -31,6 +36,8 @@ pub(super) struct Sql {
     pub(super) padding: Option<Padding>,
     /// Rows of the answer at most.
     pub(super) rows_max: u64,
+    /// How many seconds before it asks for the log too.
+    pub(super) shifts: BTreeSet<u32>,
 }
 
 /// Reads `sql`, which begins at octet `at` of the whole text.
@@ -44,11 +51,13 @@ pub(super) fn read(sql: &str, at: usize, index: &IndexConfig) -> Result<Sql, Sea
         return Err(SearchError::new(at, "write SELECT after the bar"));
     };
     let padding = rewrite::rewrite(query, index).map_err(located)?;
+    let shifts = compare::write_out(query).map_err(located)?;
     let rows_max = rewrite::rows_max(query);
     Ok(Sql {
         statement,
         padding,
         rows_max,
+        shifts,
     })
 }
 

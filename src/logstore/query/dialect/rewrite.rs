@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use datafusion::sql::sqlparser::ast::AccessExpr;
 use datafusion::sql::sqlparser::ast::Expr;
 use datafusion::sql::sqlparser::ast::FunctionArguments;
 use datafusion::sql::sqlparser::ast::Ident;
@@ -13,6 +14,7 @@ use datafusion::sql::sqlparser::ast::Query as SqlQuery;
 use datafusion::sql::sqlparser::ast::Select;
 use datafusion::sql::sqlparser::ast::SelectItem;
 use datafusion::sql::sqlparser::ast::Spanned;
+use datafusion::sql::sqlparser::ast::Subscript;
 use datafusion::sql::sqlparser::ast::TableFactor;
 use datafusion::sql::sqlparser::ast::TableWithJoins;
 use datafusion::sql::sqlparser::ast::Value;
@@ -22,6 +24,7 @@ use datafusion::sql::sqlparser::ast::visit_expressions_mut;
 use datafusion::sql::sqlparser::tokenizer::Span;
 
 use super::functions;
+use super::lists;
 use super::names::Names;
 use super::padding;
 use super::padding::Padding;
@@ -248,6 +251,13 @@ impl VisitorMut for Rewriter {
                 Ok(None) => {}
                 Err(fault) => return ControlFlow::Break(fault),
             },
+            Expr::CompoundFieldAccess { root, access_chain } => {
+                if let [AccessExpr::Subscript(Subscript::Index { index })] = access_chain.as_slice()
+                {
+                    let arguments = vec![root.as_ref().clone(), index.clone()];
+                    *expr = functions::call(lists::SUBSCRIPT, arguments);
+                }
+            }
             _ => {}
         }
         ControlFlow::Continue(())
@@ -275,8 +285,15 @@ impl Rewriter {
     }
 }
 
-/// Expressions that Presto has and the engine understands alike.
+/// Expressions that Presto has and the engine understands alike, and places in
+/// lists.
 fn is_known(expr: &Expr) -> bool {
+    if let Expr::CompoundFieldAccess { access_chain, .. } = expr {
+        return matches!(
+            access_chain.as_slice(),
+            [AccessExpr::Subscript(Subscript::Index { .. })]
+        );
+    }
     matches!(
         expr,
         Expr::Identifier(_)
@@ -335,7 +352,7 @@ pub(super) fn text(expr: &Expr) -> Option<&str> {
     Some(text)
 }
 
-fn number(number: u64) -> Expr {
+pub(super) fn number(number: u64) -> Expr {
     Expr::Value(Value::Number(number.to_string(), false).into())
 }
 

@@ -21,6 +21,7 @@ use datafusion::logical_expr::Signature;
 use datafusion::logical_expr::Volatility;
 use serde_json::Value;
 
+use super::lists;
 use super::network::Subnet;
 use super::network::domain;
 use super::times;
@@ -40,7 +41,10 @@ pub(in crate::logstore::query) fn functions() -> Vec<ScalarUDF> {
             ),
         })
     });
-    of_texts.chain(times::functions()).collect()
+    of_texts
+        .chain(times::functions())
+        .chain(lists::functions())
+        .collect()
 }
 
 /// A function whose arguments are all read as text.

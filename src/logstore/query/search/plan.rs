@@ -7,6 +7,7 @@ use arrow_schema::DataType;
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::default_table_source::provider_as_source;
 use datafusion::common::DataFusionError;
+use datafusion::common::TableReference;
 use datafusion::datasource::ViewTable;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::Expr;
@@ -32,6 +33,7 @@ use crate::logstore::query::dialect;
 use crate::logstore::query::dialect::LOG;
 use crate::logstore::query::dialect::Padding;
 use crate::logstore::query::dialect::Sql;
+use crate::logstore::query::dialect::log_before;
 use crate::logstore::schema;
 
 /// A question of a logstore, read and found to mean something.
@@ -163,15 +165,19 @@ impl Plan {
         contents: &Contents,
         page: Page,
     ) -> Result<LogicalPlan, DataFusionError> {
-        let found = self.found(table, contents)?;
         let Some(sql) = &self.sql else {
-            return self.logs(found, contents, page);
+            return self.logs(self.found(table, contents, 0)?, contents, page);
         };
-        let view = found.project(self.visible(contents))?.build()?;
         for function in dialect::functions() {
             context.register_udf(function);
         }
-        context.register_table(LOG, Arc::new(ViewTable::new(view, None)))?;
+        let earlier = sql.shifts.iter().map(|shift| (log_before(*shift), *shift));
+        for (name, shift) in earlier.chain([(LOG.to_owned(), 0)]) {
+            let found = self.found(Arc::clone(&table), contents, shift)?;
+            let view = found.project(self.visible(contents, shift))?.build()?;
+            let view = Arc::new(ViewTable::new(view, None));
+            context.register_table(TableReference::bare(name), view)?;
+        }
         let plan = context
             .state()
             .statement_to_plan(sql.statement.clone())
@@ -179,27 +185,29 @@ impl Plan {
         show_times(plan)
     }
 
-    /// All columns of what is searched for.
+    /// All columns of what is searched for, so many seconds before.
     fn found(
         &self,
         table: Arc<dyn TableProvider>,
         contents: &Contents,
+        shift: u32,
     ) -> Result<LogicalPlanBuilder, DataFusionError> {
         let filter = compile::compile(&self.condition, &self.index, contents);
         let filter = filter.map_err(|error| DataFusionError::External(Box::new(error)))?;
         let mut found = LogicalPlanBuilder::scan(TABLE, provider_as_source(table), None)?
-            .filter(self.is_within())?;
+            .filter(self.is_within(shift))?;
         if let Some(topic) = &self.topic {
             found = found.filter(column(schema::TOPIC).eq(lit(topic)))?;
         }
         found.filter(filter)
     }
 
-    /// Whether a log is of the time asked for. Whole seconds come first: by
+    /// Whether a log is of the time asked for, or so many seconds before. Whole seconds come first: by
     /// them whole parts are left out.
-    fn is_within(&self) -> Expr {
+    fn is_within(&self, shift: u32) -> Expr {
         let (time, ns) = (|| column(schema::TIME), || column(schema::TIME_NS_PART));
-        let (from, to) = (self.times_s.start, self.times_s.end);
+        let earlier = |second: i64| second.saturating_sub(i64::from(shift));
+        let (from, to) = (earlier(self.times_s.start), earlier(self.times_s.end));
         let mut is_within = time().gt_eq(lit(from));
         if self.times_ns.0 > 0 {
             let later = time().gt(lit(from)).or(ns().gt_eq(lit(self.times_ns.0)));
@@ -221,16 +229,24 @@ impl Plan {
         begins: Arc<[i64]>,
     ) -> Result<LogicalPlan, DataFusionError> {
         let step = step(begins, column(schema::TIME)).alias("step");
-        let found = self.found(table, contents)?;
+        let found = self.found(table, contents, 0)?;
         found
             .aggregate([step], [count(lit(1)).alias("logs")])?
             .build()
     }
 
-    /// Columns of `log`: the fields of the index, each as what it says.
-    fn visible(&self, contents: &Contents) -> Vec<Expr> {
-        let own = [schema::TIME, schema::TIME_NS_PART]
-            .map(|name| cast(column(name), DataType::Int64).alias(name));
+    /// Columns of `log`: the fields of the index, each as what it says. The time
+    /// of a log of so many seconds before is that many later.
+    fn visible(&self, contents: &Contents, shift: u32) -> Vec<Expr> {
+        let whole = |name| cast(column(name), DataType::Int64);
+        let time = match shift {
+            0 => whole(schema::TIME),
+            shift => whole(schema::TIME) + lit(i64::from(shift)),
+        };
+        let own = [
+            time.alias(schema::TIME),
+            whole(schema::TIME_NS_PART).alias(schema::TIME_NS_PART),
+        ];
         let reserved = [schema::TOPIC, schema::SOURCE].map(|name| column(name).alias(name));
         let is_ours = |name: &str| {
             [
