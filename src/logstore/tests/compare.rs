@@ -151,6 +151,7 @@ fn what_was_before_stands_beside_what_is_now() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn a_comparison_that_means_nothing_is_refused() {
     let usage = "compare is written compare(x, 86400), x a column of the SELECT in FROM, with up \
                  to 8 numbers of seconds";

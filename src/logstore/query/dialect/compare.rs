@@ -68,12 +68,14 @@ pub(super) fn write_out(query: &mut SqlQuery) -> Result<BTreeSet<u32>, Fault> {
 /// Where a comparison is that is not written out.
 fn left(node: &impl Visit) -> Option<Span> {
     let mut span = None;
-    let _ = visit_expressions(node, |expr| match expr {
-        Expr::Function(call) if is_comparison(call) => {
+    let _ = visit_expressions(node, |expr| {
+        if let Expr::Function(call) = expr
+            && is_comparison(call)
+        {
             span = Some(call.name.span());
-            ControlFlow::Break(())
+            return ControlFlow::Break(());
         }
-        _ => ControlFlow::Continue(()),
+        ControlFlow::Continue(())
     });
     span
 }

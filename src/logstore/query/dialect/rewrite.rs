@@ -252,10 +252,8 @@ impl VisitorMut for Rewriter {
                 Err(fault) => return ControlFlow::Break(fault),
             },
             Expr::CompoundFieldAccess { root, access_chain } => {
-                if let [AccessExpr::Subscript(Subscript::Index { index })] = access_chain.as_slice()
-                {
-                    let arguments = vec![root.as_ref().clone(), index.clone()];
-                    *expr = functions::call(lists::SUBSCRIPT, arguments);
+                if let Some(arguments) = subscript(root, access_chain) {
+                    *expr = functions::call(lists::SUBSCRIPT, arguments.into());
                 }
             }
             _ => {}
@@ -288,11 +286,8 @@ impl Rewriter {
 /// Expressions that Presto has and the engine understands alike, and places in
 /// lists.
 fn is_known(expr: &Expr) -> bool {
-    if let Expr::CompoundFieldAccess { access_chain, .. } = expr {
-        return matches!(
-            access_chain.as_slice(),
-            [AccessExpr::Subscript(Subscript::Index { .. })]
-        );
+    if let Expr::CompoundFieldAccess { root, access_chain } = expr {
+        return subscript(root, access_chain).is_some();
     }
     matches!(
         expr,
@@ -328,6 +323,26 @@ fn is_known(expr: &Expr) -> bool {
             | Expr::Subquery(_)
             | Expr::Interval(_)
     )
+}
+
+/// The list and the place of `list[1]`, or of `table.list[1]`.
+fn subscript(root: &Expr, chain: &[AccessExpr]) -> Option<[Expr; 2]> {
+    match (root, chain) {
+        (list, [AccessExpr::Subscript(Subscript::Index { index })]) => {
+            Some([list.clone(), index.clone()])
+        }
+        (
+            Expr::Identifier(table),
+            [
+                AccessExpr::Dot(Expr::Identifier(list)),
+                AccessExpr::Subscript(Subscript::Index { index }),
+            ],
+        ) => {
+            let list = Expr::CompoundIdentifier(vec![table.clone(), list.clone()]);
+            Some([list, index.clone()])
+        }
+        _ => None,
+    }
 }
 
 /// What a whole number says.

@@ -191,13 +191,17 @@ fn expression(item: &SelectItem) -> Option<&Expr> {
 
 /// What the column of an answer is called.
 fn name(item: &SelectItem) -> Option<Ident> {
-    match item {
-        SelectItem::ExprWithAlias { alias, .. } => Some(alias.clone()),
-        item => expression(item).and_then(column).cloned(),
+    if let SelectItem::ExprWithAlias { alias, .. } = item {
+        return Some(alias.clone());
     }
+    expression(item).and_then(column).cloned()
 }
 
 /// The column that an expression is, without its table.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "only two kinds of expression are names"
+)]
 pub(super) fn column(expr: &Expr) -> Option<&Ident> {
     match expr {
         Expr::Identifier(name) => Some(name),
