@@ -9,7 +9,8 @@ use super::cells::Cells;
 use super::cells::Entries;
 use super::cells::Values;
 use super::decimal::DIGITS_MAX;
-use super::decimal::decimal;
+use super::decimal::count;
+use super::decimal::fill;
 use super::field::Field;
 use super::field::Source;
 use super::put;
@@ -32,9 +33,9 @@ pub(super) struct OpenLog<'a> {
 /// Writes one field, with what it remembers of earlier rows.
 pub(super) struct ContentWriter {
     pub(super) field: Field,
-    /// By the count of digits, what stands in front of a number.
-    heads: Vec<Vec<u8>>,
-    /// Contents by octet or by place in the dictionary.
+    /// By the count of digits, a number's Content, with other digits.
+    forms: Vec<Vec<u8>>,
+    /// Contents by octet, by small number or by place in the dictionary.
     cache: Cache,
     /// The bits of the last factor; its Content is `scratch`.
     factor: Option<u64>,
@@ -51,7 +52,7 @@ impl ContentWriter {
         }
         Self {
             field,
-            heads: heads(field.name, ""),
+            forms: forms(field.name, ""),
             cache,
             factor: None,
             scratch,
@@ -63,7 +64,7 @@ impl ContentWriter {
         if let Values::Text(_, texts) = cells.values {
             self.cache.clear(texts.len());
         } else if let Values::FlowId = cells.values {
-            self.heads = heads(self.field.name, &format!("{journal}-"));
+            self.forms = forms(self.field.name, &format!("{journal}-"));
         }
     }
 
@@ -87,9 +88,9 @@ impl ContentWriter {
             Values::FlowId => self.number(log.seq, log.out),
             Values::Time(times, is_up) => self.time(*times.get(row)?, *is_up, log.out),
             Values::U8(values) => self.octet(*values.get(row)?, log.out),
-            Values::U16(values) => self.number((*values.get(row)?).into(), log.out),
-            Values::U32(values) => self.number((*values.get(row)?).into(), log.out),
-            Values::U64(values) => self.number(*values.get(row)?, log.out),
+            Values::U16(values) => self.count((*values.get(row)?).into(), log.out),
+            Values::U32(values) => self.count((*values.get(row)?).into(), log.out),
+            Values::U64(values) => self.count(*values.get(row)?, log.out),
             Values::Factor(values) => self.factor(*values.get(row)?, log.out),
             Values::Text(codes, texts) => self.text(*codes.get(row)?, texts, log),
             Values::Map(entries) => self.map(entries, row, log),
@@ -97,12 +98,22 @@ impl ContentWriter {
         Some(())
     }
 
+    /// A number of a column: small ones are in most rows, and made once each.
+    fn count(&mut self, value: u64, out: &mut Vec<u8>) {
+        match u8::try_from(value) {
+            Ok(octet) => self.octet(octet, out),
+            Err(_) => self.number(value, out),
+        }
+    }
+
     fn number(&self, value: u64, out: &mut Vec<u8>) {
-        let mut buffer = [0; DIGITS_MAX];
-        let digits = decimal(value, &mut buffer);
-        if let Some(head) = self.heads.get(digits.len()) {
-            out.extend_from_slice(head);
-            out.extend_from_slice(digits);
+        let digits = count(value);
+        if let Some(form) = self.forms.get(digits) {
+            out.extend_from_slice(form);
+            // In their place: a buffer of their own would be read before it is
+            // written through.
+            let start = out.len().saturating_sub(digits);
+            fill(value, out.get_mut(start..).unwrap_or_default());
         }
     }
 
@@ -282,14 +293,15 @@ fn action(value: u8) -> Word {
     }
 }
 
-/// By the count of digits, a Content up to its number, which follows `lead`.
-fn heads(name: &str, lead: &str) -> Vec<Vec<u8>> {
-    let head = |digits| {
-        let mut head = Vec::new();
-        put::pair_head(put::CONTENTS, name, lead.as_bytes(), digits, &mut head);
-        head
+/// By the count of digits, a Content of a number, which follows `lead`.
+fn forms(name: &str, lead: &str) -> Vec<Vec<u8>> {
+    let form = |digits| {
+        let mut form = Vec::new();
+        put::pair_head(put::CONTENTS, name, lead.as_bytes(), digits, &mut form);
+        form.resize(form.len() + digits, b'0');
+        form
     };
-    (0..=DIGITS_MAX).map(head).collect()
+    (0..=DIGITS_MAX).map(form).collect()
 }
 
 /// Whether the element of this name is text; a second one is `name#2`.

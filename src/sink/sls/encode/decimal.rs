@@ -3,21 +3,24 @@
 /// Digits of the largest number.
 pub(super) const DIGITS_MAX: usize = 20;
 
-/// Writes the digits of `value` to the end of `buffer` and gives them.
-pub(super) fn decimal(value: u64, buffer: &mut [u8; DIGITS_MAX]) -> &[u8] {
-    let (pairs, _) = buffer.as_chunks_mut::<2>();
-    let mut left = value;
-    for pair in pairs.iter_mut().rev() {
-        let [two, ..] = (left % 100).to_le_bytes();
-        *pair = [b'0' + two / 10, b'0' + two % 10];
-        left /= 100;
-        if left == 0 {
-            break;
-        }
+/// Digits of a number.
+pub(super) fn count(value: u64) -> usize {
+    let power = value.checked_ilog10().unwrap_or(0);
+    usize::try_from(power).map_or(DIGITS_MAX, |power| power + 1)
+}
+
+/// Writes a number's last digits, as many as there is place for.
+pub(super) fn fill(mut value: u64, digits: &mut [u8]) {
+    let mut pairs = digits.rchunks_exact_mut(2);
+    for pair in pairs.by_ref() {
+        let [two, ..] = (value % 100).to_le_bytes();
+        value /= 100;
+        pair.copy_from_slice(&[b'0' + two / 10, b'0' + two % 10]);
     }
-    let count = value.checked_ilog10().unwrap_or(0) + 1;
-    let start = usize::try_from(count).map_or(0, |count| DIGITS_MAX.saturating_sub(count));
-    buffer.get(start..).unwrap_or_default()
+    if let [first] = pairs.into_remainder() {
+        let [one, ..] = (value % 10).to_le_bytes();
+        *first = b'0' + one;
+    }
 }
 
 #[cfg(test)]
@@ -28,8 +31,9 @@ mod tests {
     use super::*;
 
     fn text(value: u64) -> String {
-        let mut buffer = [b'?'; DIGITS_MAX];
-        String::from_utf8(decimal(value, &mut buffer).to_vec()).unwrap()
+        let mut digits = vec![b'?'; count(value)];
+        fill(value, &mut digits);
+        String::from_utf8(digits).unwrap()
     }
 
     #[test]
