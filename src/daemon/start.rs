@@ -26,7 +26,7 @@ use crate::daemon::sampling::SamplingPolicies;
 use crate::daemon::secrets::warn_of_secrets;
 use crate::daemon::service::{self, Service};
 use crate::daemon::settings::DiskBudget;
-use crate::daemon::snapshot::{Keeper, Resumption};
+use crate::daemon::snapshot::{self, Keeper};
 use crate::daemon::terms::TERMS;
 use crate::daemon::upkeep::Upkeep;
 use crate::daemon::worker::Worker;
@@ -263,7 +263,7 @@ impl Builder<'_> {
         let lanes = cells.iter().map(|cell| self.lane(Arc::clone(cell)));
         let mut lanes: Vec<_> = lanes.collect();
         let mut all: Vec<_> = lanes.iter_mut().collect();
-        Resumption::read(journal).give(&mut all, &self.table, &self.monotonic);
+        snapshot::resume(journal, &mut all, &self.table, &self.monotonic);
         lanes
     }
 

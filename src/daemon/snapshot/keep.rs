@@ -70,29 +70,22 @@ struct Keeping {
     is_failing: bool,
 }
 
-/// What became of a snapshot.
-enum Taken {
-    Kept {
-        flows: u64,
-        bytes: u64,
-    },
-    /// The daemon ends, or a lane has.
-    GivenUp,
-    /// The journal takes no rows just now.
-    Faulty,
+/// A snapshot that was taken.
+struct Kept {
+    flows: u64,
+    bytes: u64,
 }
 
 impl Keeping {
     fn turn(&mut self) {
         let began = Instant::now();
-        let taken = self.take();
-        let failed = match taken {
-            Ok(Taken::Kept { flows, bytes }) => {
+        let failed = match self.take() {
+            Ok(Some(Kept { flows, bytes })) => {
                 metrics::snapshot_taken(bytes, began.elapsed(), clock::unix_ms());
                 tracing::debug!(flows, bytes, "took a snapshot of the cache");
                 None
             }
-            Ok(Taken::GivenUp | Taken::Faulty) => return,
+            Ok(None) => return,
             Err(error) => {
                 metrics::snapshot_failed();
                 Some(error)
@@ -109,9 +102,11 @@ impl Keeping {
         }
     }
 
-    fn take(&self) -> io::Result<Taken> {
+    /// Takes a snapshot; none while the journal takes no rows, or if the daemon
+    /// or a lane ends.
+    fn take(&self) -> io::Result<Option<Kept>> {
         if self.is_faulty() {
-            return Ok(Taken::Faulty);
+            return Ok(None);
         }
         let mut writer = self.journal.begin_snapshot()?;
         writer.write(&Snapshot::head())?;
@@ -123,7 +118,7 @@ impl Keeping {
         let (mut flows, mut lanes) = (0, self.workers.len());
         while lanes > 0 {
             let Some(piece) = self.next(&pieces) else {
-                return Ok(Taken::GivenUp);
+                return Ok(None);
             };
             writer.write(&piece.octets)?;
             flows += piece.flows;
@@ -134,12 +129,12 @@ impl Keeping {
         if self.is_faulty() {
             // The committer may have removed the one before, not this.
             self.journal.remove_snapshot()?;
-            return Ok(Taken::Faulty);
+            return Ok(None);
         }
-        Ok(Taken::Kept {
+        Ok(Some(Kept {
             flows,
             bytes: writer.file_len(),
-        })
+        }))
     }
 
     /// The next piece of any lane; none if the daemon or a lane ends.

@@ -21,5 +21,5 @@ mod sweep;
 mod tests;
 
 pub(super) use keep::Keeper;
-pub(super) use resume::Resumption;
+pub(super) use resume::resume;
 pub(super) use sweep::{Piece, Sweep};

@@ -5,7 +5,6 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use thiserror::Error;
 
 use crate::cache::{Damage, OpenFlow, RouteName, Serials, Snapshot};
@@ -20,15 +19,6 @@ use crate::journal::{Journal, Kind, SnapshotError};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it is looked whether they still do.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-
-/// Flows of the last run that are in no row.
-#[derive(Debug, Default)]
-pub(in crate::daemon) struct Resumption {
-    octets: Bytes,
-    /// Serials of the flows that are.
-    gone: HashSet<u64>,
-    serials_end: u64,
-}
 
 /// What became of the flows of a snapshot.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -54,85 +44,84 @@ enum Unusable {
     NotWhole,
 }
 
-impl Resumption {
-    /// What an unclean end left; nothing after a clean one. A snapshot that is
-    /// of no use is removed: flows in it may have been exported.
-    pub(in crate::daemon) fn read(journal: &Journal) -> Self {
-        match read(journal) {
-            Ok(found) => found.unwrap_or_default(),
-            Err(error) => {
-                tracing::error!(%error, "the flows that were open when the last run ended are lost");
-                if let Err(error) = journal.remove_snapshot() {
-                    tracing::warn!(%error, "cannot remove the snapshot of the cache");
-                }
-                Self::default()
-            }
+/// Gives to lanes what an unclean end left open; nothing after a clean one. Each
+/// lane numbers its new flows differently, and above those. A snapshot that is
+/// of no use is removed: flows in it may have been exported.
+pub(in crate::daemon) fn resume(
+    journal: &Journal,
+    lanes: &mut [&mut Lane],
+    table: &RoutingTable,
+    monotonic: &Monotonic,
+) -> Fates {
+    number(lanes, 1);
+    let fates = take_up(journal, lanes, table, monotonic).unwrap_or_else(|error| {
+        tracing::error!(%error, "the flows that were open when the last run ended are lost");
+        if let Err(error) = journal.remove_snapshot() {
+            tracing::warn!(%error, "cannot remove the snapshot of the cache");
         }
-    }
+        Fates::default()
+    });
+    metrics::snapshot_resumed(fates.resumed, fates.journaled, fates.unclaimed);
+    fates
+}
 
-    /// Gives the flows to lanes; each lane numbers its new flows differently,
-    /// and above those.
-    pub(in crate::daemon) fn give(
-        &self,
-        lanes: &mut [&mut Lane],
-        table: &RoutingTable,
-        monotonic: &Monotonic,
-    ) -> Fates {
-        let step = lanes.len() as u64;
-        for (lane, first) in lanes.iter_mut().zip(self.serials_end.max(1)..) {
-            lane.number_by(Serials { next: first, step });
-        }
-        let Ok(snapshot) = Snapshot::read(&self.octets) else {
-            // There is none.
-            metrics::snapshot_resumed(0, 0, 0);
-            return Fates::default();
-        };
-        let mut giving = Giving {
-            routes: routes(table),
-            lanes,
-            monotonic,
-            deadline: Instant::now() + PATIENCE,
-        };
-        let mut fates = Fates::default();
-        for flow in snapshot.flows() {
-            let fate = if self.gone.contains(&flow.serial) {
-                &mut fates.journaled
-            } else if giving.give(&flow) {
-                &mut fates.resumed
-            } else {
-                &mut fates.unclaimed
-            };
-            *fate += 1;
-        }
-        tracing::info!(?fates, "flows that were open when the last run ended");
-        metrics::snapshot_resumed(fates.resumed, fates.journaled, fates.unclaimed);
-        fates
+/// Numbers the flows that lanes begin, from `first` on.
+fn number(lanes: &mut [&mut Lane], first: u64) {
+    let step = lanes.len() as u64;
+    for (lane, next) in lanes.iter_mut().zip(first..) {
+        lane.number_by(Serials { next, step });
     }
 }
 
-fn read(journal: &Journal) -> Result<Option<Resumption>, Unusable> {
+fn take_up(
+    journal: &Journal,
+    lanes: &mut [&mut Lane],
+    table: &RoutingTable,
+    monotonic: &Monotonic,
+) -> Result<Fates, Unusable> {
     let Some((seq, octets)) = journal.take_snapshot()? else {
-        return Ok(None);
+        return Ok(Fates::default());
     };
-    let serials_end = Snapshot::read(&octets)?.serials_end();
-    let mut gone = HashSet::new();
+    let snapshot = Snapshot::read(&octets)?;
+    let gone = journaled(journal, seq, snapshot.serials_end())?;
+    number(lanes, snapshot.serials_end());
+    let mut giving = Giving {
+        routes: routes(table),
+        lanes,
+        monotonic,
+        deadline: Instant::now() + PATIENCE,
+    };
+    let mut fates = Fates::default();
+    for flow in snapshot.flows() {
+        let fate = if gone.contains(&flow.serial) {
+            &mut fates.journaled
+        } else if giving.give(&flow) {
+            &mut fates.resumed
+        } else {
+            &mut fates.unclaimed
+        };
+        *fate += 1;
+    }
+    tracing::info!(?fates, "flows that were open when the last run ended");
+    Ok(fates)
+}
+
+/// Serials below `end` that stand in rows journaled from `seq` on; those of
+/// flows begun since then are not below it.
+fn journaled(journal: &Journal, seq: u64, end: u64) -> Result<HashSet<u64>, Unusable> {
+    let mut serials = HashSet::new();
     let mut are_sound = true;
     let is_whole = journal.rows_since(seq, |kind, body| match kind {
         Kind::Flows => match flow::from_ipc(body) {
-            // Flows begun since then have later numbers.
-            Ok(rows) => gone.extend(flow::serials(&rows).filter(|serial| *serial < serials_end)),
+            Ok(rows) => serials.extend(flow::serials(&rows).filter(|serial| *serial < end)),
             Err(_) => are_sound = false,
         },
         Kind::LogGroup => {}
     })?;
-    if !(is_whole && are_sound) {
-        return Err(Unusable::NotWhole);
+    match is_whole && are_sound {
+        true => Ok(serials),
+        false => Err(Unusable::NotWhole),
     }
-    Ok(Some(Resumption {
-        octets,
-        gone,
-        serials_end,
-    }))
 }
 
 fn routes(table: &RoutingTable) -> BTreeMap<RouteName<'_>, RouteId> {
@@ -165,9 +154,11 @@ impl Giving<'_, '_> {
         else {
             return false;
         };
-        while !lane.has_room(clock::now(self.monotonic)) && Instant::now() < self.deadline {
+        let mut now = clock::now(self.monotonic);
+        while !lane.has_room(now) && Instant::now() < self.deadline {
             thread::sleep(LOOK_EVERY);
+            now = clock::now(self.monotonic);
         }
-        lane.resume(flow, route, clock::now(self.monotonic))
+        lane.resume(flow, route, now)
     }
 }

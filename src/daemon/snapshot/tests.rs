@@ -72,10 +72,9 @@ fn table(config: &str) -> RoutingTable {
 }
 
 /// What of the snapshot goes into lanes of a later run.
-fn resume(journal: &Journal, benches: &mut [Bench], table: &RoutingTable) -> Fates {
-    let resumption = Resumption::read(journal);
+fn resumed(journal: &Journal, benches: &mut [Bench], table: &RoutingTable) -> Fates {
     let mut lanes: Vec<&mut Lane> = benches.iter_mut().map(|bench| &mut bench.lane).collect();
-    resumption.give(&mut lanes, table, &Monotonic::start())
+    resume(journal, &mut lanes, table, &Monotonic::start())
 }
 
 #[test]
@@ -91,7 +90,7 @@ fn what_is_in_no_row_since_goes_into_the_lanes_there_are() {
     drop(kept);
     let kept = journal(dir.path());
     let mut after = [Bench::new(LEARNING), Bench::new(LEARNING)];
-    let fates = resume(&kept, &mut after, &table(LEARNING));
+    let fates = resumed(&kept, &mut after, &table(LEARNING));
     let expected = Fates {
         resumed: 37,
         journaled: 3,
@@ -117,7 +116,7 @@ fn flows_of_a_flow_log_that_is_no_more_are_not_resumed() {
     drop(kept);
     let other = LEARNING.replace("\"all\"", "\"other\"");
     let mut after = [Bench::new(&other)];
-    let fates = resume(&journal(dir.path()), &mut after, &table(&other));
+    let fates = resumed(&journal(dir.path()), &mut after, &table(&other));
     let expected = Fates {
         unclaimed: 3,
         ..Fates::default()
@@ -143,7 +142,7 @@ fn a_row_that_cannot_be_read_forbids_to_resume() {
     drop(kept);
     let kept = journal(dir.path());
     let mut after = [Bench::new(LEARNING)];
-    let fates = resume(&kept, &mut after, &table(LEARNING));
+    let fates = resumed(&kept, &mut after, &table(LEARNING));
     assert_eq!(fates, Fates::default());
     assert_eq!(kept.take_snapshot().unwrap(), None, "it is removed");
 }
