@@ -8,6 +8,8 @@ use arrow_array::StringArray;
 use super::cells::Cells;
 use super::cells::Entries;
 use super::cells::Values;
+use super::contents::Contents;
+use super::contents::Span;
 use super::decimal::DIGITS_MAX;
 use super::decimal::count;
 use super::decimal::fill;
@@ -33,8 +35,7 @@ pub(super) struct OpenLog<'a> {
 /// Writes one field, with what it remembers of earlier rows.
 pub(super) struct ContentWriter {
     pub(super) field: Field,
-    /// By the count of digits, a number's Content, with other digits.
-    forms: Vec<Vec<u8>>,
+    forms: Forms,
     /// Contents by octet, by small number or by place in the dictionary.
     cache: Cache,
     /// The bits of the last factor; its Content is `scratch`.
@@ -52,7 +53,7 @@ impl ContentWriter {
         }
         Self {
             field,
-            forms: forms(field.name, ""),
+            forms: Forms::new(field.name, ""),
             cache,
             factor: None,
             scratch,
@@ -64,7 +65,7 @@ impl ContentWriter {
         if let Values::Text(_, texts) = cells.values {
             self.cache.clear(texts.len());
         } else if let Values::FlowId = cells.values {
-            self.forms = forms(self.field.name, &format!("{journal}-"));
+            self.forms = Forms::new(self.field.name, &format!("{journal}-"));
         }
     }
 
@@ -85,7 +86,7 @@ impl ContentWriter {
         match values {
             Values::Absent => {}
             Values::Constant => log.out.extend_from_slice(&self.scratch),
-            Values::FlowId => self.number(log.seq, log.out),
+            Values::FlowId => self.forms.write(log.seq, log.out),
             Values::Time(times, is_up) => self.time(*times.get(row)?, *is_up, log.out),
             Values::U8(values) => self.octet(*values.get(row)?, log.out),
             Values::U16(values) => self.count((*values.get(row)?).into(), log.out),
@@ -102,18 +103,7 @@ impl ContentWriter {
     fn count(&mut self, value: u64, out: &mut Vec<u8>) {
         match u8::try_from(value) {
             Ok(octet) => self.octet(octet, out),
-            Err(_) => self.number(value, out),
-        }
-    }
-
-    fn number(&self, value: u64, out: &mut Vec<u8>) {
-        let digits = count(value);
-        if let Some(form) = self.forms.get(digits) {
-            out.extend_from_slice(form);
-            // In their place: a buffer of their own would be read before it is
-            // written through.
-            let start = out.len().saturating_sub(digits);
-            fill(value, out.get_mut(start..).unwrap_or_default());
+            Err(_) => self.forms.write(value, out),
         }
     }
 
@@ -123,7 +113,7 @@ impl ContentWriter {
         let is_between = is_up && ms.rem_euclid(1000) != 0;
         let seconds = ms.div_euclid(1000) + i64::from(is_between);
         if let Ok(seconds) = u64::try_from(seconds) {
-            return self.number(seconds, out);
+            return self.forms.write(seconds, out);
         }
         let text = seconds.to_string();
         put::pair(put::CONTENTS, self.field.name, text.as_bytes(), out);
@@ -137,7 +127,8 @@ impl ContentWriter {
             Source::Action => action(value),
             Source::Column(_) | Source::Constant(_) | Source::FlowId => Word::Number,
         };
-        let content = self.cache.content(value.into(), |out| match word {
+        let place = usize::from(value);
+        let span = self.cache.span(place, |out| match word {
             Word::Number => {
                 let text = value.to_string();
                 put::pair(put::CONTENTS, name, text.as_bytes(), out);
@@ -145,7 +136,7 @@ impl ContentWriter {
             Word::Known(word) => put::pair(put::CONTENTS, name, word.as_bytes(), out),
             Word::Unknown => {}
         });
-        out.extend_from_slice(content);
+        self.cache.contents.copy(span, out);
     }
 
     /// A factor; that of the row before is most often the same. One that is no
@@ -169,8 +160,8 @@ impl ContentWriter {
         let Ok(code) = usize::try_from(code) else {
             return;
         };
-        if let Some(content) = self.cache.get(code) {
-            return log.append(content);
+        if let Some(span) = self.cache.get(code) {
+            return log.append(&self.cache.contents, span);
         }
         if code >= texts.len() || texts.is_null(code) {
             return;
@@ -180,7 +171,8 @@ impl ContentWriter {
             return log.pair(name, text.as_bytes());
         }
         let write = |out: &mut Vec<u8>| put::pair(put::CONTENTS, name, text.as_bytes(), out);
-        log.append(self.cache.content(code, write));
+        let span = self.cache.span(code, write);
+        log.append(&self.cache.contents, span);
     }
 
     /// A field for each entry.
@@ -198,13 +190,13 @@ impl ContentWriter {
 
 impl OpenLog<'_> {
     /// Adds a Content if there is room for it.
-    fn append(&mut self, content: &[u8]) {
+    fn append(&mut self, contents: &Contents, span: Span) {
         let octets = self.out.len().saturating_sub(self.start);
-        if octets.saturating_add(content.len()) > LOG_BYTES_MAX {
+        if octets.saturating_add(span.len()) > LOG_BYTES_MAX {
             self.cut += 1;
             return;
         }
-        self.out.extend_from_slice(content);
+        contents.copy(span, self.out);
     }
 
     /// Adds a Content of UTF-8, cut to what a value may have, if there is room.
@@ -222,49 +214,78 @@ impl OpenLog<'_> {
     }
 }
 
-/// Contents that were written before, one behind the other.
+/// A field's Content by the count of its number's digits, but with other digits.
+struct Forms {
+    spans: [Span; DIGITS_MAX + 1],
+    contents: Contents,
+}
+
+impl Forms {
+    /// Forms of a number that follows `lead`.
+    fn new(name: &str, lead: &str) -> Self {
+        let mut contents = Contents::default();
+        let spans = std::array::from_fn(|digits| {
+            contents.push(|out| {
+                put::pair_head(put::CONTENTS, name, lead.as_bytes(), digits, out);
+                out.resize(out.len() + digits, b'0');
+            })
+        });
+        Self { spans, contents }
+    }
+
+    fn write(&self, value: u64, out: &mut Vec<u8>) {
+        let digits = count(value);
+        if let Some(span) = self.spans.get(digits) {
+            self.contents.copy(*span, out);
+            // In their place: a buffer of their own would be read before it is
+            // written through.
+            let start = out.len().saturating_sub(digits);
+            fill(value, out.get_mut(start..).unwrap_or_default());
+        }
+    }
+}
+
+/// Contents that were written before, by place.
 #[derive(Default)]
 struct Cache {
-    /// Start and end in `octets`; equal if it was not written yet.
-    spans: Vec<(u32, u32)>,
-    octets: Vec<u8>,
+    /// Empty for what was not written yet.
+    spans: Vec<Span>,
+    contents: Contents,
 }
 
 impl Cache {
     /// Forgets everything and makes place for so many.
     fn clear(&mut self, places: usize) {
-        self.octets.clear();
+        self.contents.clear();
         self.spans.clear();
-        self.spans.resize(places, (0, 0));
+        self.spans.resize(places, Span::default());
     }
 
-    fn get(&self, place: usize) -> Option<&[u8]> {
-        let (start, end) = *self.spans.get(place)?;
-        let span = usize::try_from(start).ok()?..usize::try_from(end).ok()?;
-        self.octets.get(span).filter(|content| !content.is_empty())
+    fn get(&self, place: usize) -> Option<Span> {
+        self.spans
+            .get(place)
+            .copied()
+            .filter(|span| !span.is_empty())
     }
 
     /// The Content of a place, which `write` writes the first time.
-    fn content(&mut self, place: usize, write: impl FnOnce(&mut Vec<u8>)) -> &[u8] {
-        let (start, end) = self.spans.get(place).copied().unwrap_or_default();
-        if start == end {
-            self.write(place, write);
+    fn span(&mut self, place: usize, write: impl FnOnce(&mut Vec<u8>)) -> Span {
+        match self.get(place) {
+            Some(span) => span,
+            None => self.write(place, write),
         }
-        self.get(place).unwrap_or_default()
     }
 
     #[cold]
-    fn write(&mut self, place: usize, write: impl FnOnce(&mut Vec<u8>)) {
-        if self.octets.len() > CACHE_BYTES_MAX {
+    fn write(&mut self, place: usize, write: impl FnOnce(&mut Vec<u8>)) -> Span {
+        if self.contents.len() > CACHE_BYTES_MAX {
             self.clear(self.spans.len());
         }
-        let start = self.octets.len();
-        write(&mut self.octets);
-        let end = u32::try_from(self.octets.len());
-        let span = u32::try_from(start).and_then(|start| Ok((start, end?)));
-        if let (Some(place), Ok(span)) = (self.spans.get_mut(place), span) {
+        let span = self.contents.push(write);
+        if let Some(place) = self.spans.get_mut(place) {
             *place = span;
         }
+        span
     }
 }
 
@@ -291,17 +312,6 @@ fn action(value: u8) -> Word {
         0b10 => Word::Known("REJECT"),
         _ => Word::Unknown,
     }
-}
-
-/// By the count of digits, a Content of a number, which follows `lead`.
-fn forms(name: &str, lead: &str) -> Vec<Vec<u8>> {
-    let form = |digits| {
-        let mut form = Vec::new();
-        put::pair_head(put::CONTENTS, name, lead.as_bytes(), digits, &mut form);
-        form.resize(form.len() + digits, b'0');
-        form
-    };
-    (0..=DIGITS_MAX).map(form).collect()
 }
 
 /// Whether the element of this name is text; a second one is `name#2`.

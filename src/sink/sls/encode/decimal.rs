@@ -4,24 +4,60 @@
 pub(super) const DIGITS_MAX: usize = 20;
 
 /// Digits of a number.
+#[inline]
 pub(super) fn count(value: u64) -> usize {
-    let power = value.checked_ilog10().unwrap_or(0);
-    usize::try_from(power).map_or(DIGITS_MAX, |power| power + 1)
+    let bits = u64::BITS - (value | 1).leading_zeros();
+    // log10(2) is a little more than 1233 / 4096: right, or one too small.
+    let digits = usize::try_from((bits * 1233) >> 12).unwrap_or(DIGITS_MAX);
+    digits + usize::from(POWERS.get(digits).is_some_and(|power| value >= *power))
 }
 
 /// Writes a number's last digits, as many as there is place for.
+#[inline]
 pub(super) fn fill(mut value: u64, digits: &mut [u8]) {
     let mut pairs = digits.rchunks_exact_mut(2);
     for pair in pairs.by_ref() {
         let [two, ..] = (value % 100).to_le_bytes();
         value /= 100;
-        pair.copy_from_slice(&[b'0' + two / 10, b'0' + two % 10]);
+        pair.copy_from_slice(PAIRS.get(usize::from(two)).unwrap_or(b"??"));
     }
     if let [first] = pairs.into_remainder() {
         let [one, ..] = (value % 10).to_le_bytes();
         *first = b'0' + one;
     }
 }
+
+/// By exponent, the powers of ten; 1 counts as 0, which has a digit too.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "no constant with a wrong index compiles"
+)]
+const POWERS: [u64; DIGITS_MAX] = {
+    let mut powers = [0; DIGITS_MAX];
+    let mut exponent = 1;
+    let mut power = 1;
+    while exponent < DIGITS_MAX {
+        power *= 10;
+        powers[exponent] = power;
+        exponent += 1;
+    }
+    powers
+};
+
+/// The two digits of each number below 100.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "no constant with a wrong index compiles"
+)]
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number as usize] = [b'0' + number / 10, b'0' + number % 10];
+        number += 1;
+    }
+    pairs
+};
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@
 
 mod cells;
 mod content;
+mod contents;
 mod decimal;
 mod field;
 mod put;
