@@ -157,7 +157,8 @@ pub struct FlowRecord {
     pub dst_as: u32,
     /// IPv4 next hop, 0 if none; an IPv6 one is in [`Detail`].
     pub next_hop: u32,
-    /// TCP flags, OR of all packets.
+    /// TCP flags, OR of all packets; 0 if none, or unknown
+    /// ([`RecordFlags::TCP_FLAGS`]).
     pub tcp_flags: u16,
     /// Source prefix length.
     pub src_mask: u8,
@@ -262,6 +263,8 @@ bitflags::bitflags! {
         const REVERSE = 8;
         /// Part of an NSEL connection: [`crate::flow::Nsel`] decides whether it counts (P-501).
         const NSEL = 16;
+        /// TCP flags were told: 0 is none of them, and not that they are unknown.
+        const TCP_FLAGS = 32;
     }
 }
 

@@ -89,7 +89,12 @@ pub const COLUMNS: &[Column] = &[
         "2; 24; differences of 86; 298, 299",
     ),
     number("flows", Kind::U32, "flows", "3, else 1"),
-    number("tcp-flags", Kind::U16, "", "6, OR of all packets"),
+    number(
+        "tcp-flags",
+        Kind::U16,
+        "",
+        "6, OR of all packets; null where no record told them",
+    ),
     number("tos", Kind::U8, "", "5; 195 * 4"),
     number("inport", Kind::U32, "", "10; 252"),
     number("outport", Kind::U32, "", "14; 253"),

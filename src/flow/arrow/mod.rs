@@ -171,13 +171,17 @@ impl Assembly {
         self.addresses(&columns.dst, has(Presence::DST))?;
         let (src_port, dst_port) = (has(Presence::SRC_PORT), has(Presence::DST_PORT));
         let (protocol, tos) = (has(Presence::PROTOCOL), has(Presence::TOS));
+        let flagged = columns.tcp_flags.iter().zip(&columns.flags);
+        let flagged =
+            flagged.map(|(flags, told)| *flags != 0 || told.contains(RecordFlags::TCP_FLAGS));
+        let flagged = nulls(flagged);
         self.numbers::<UInt16Type>(std::mem::take(&mut columns.src_port), src_port);
         self.numbers::<UInt16Type>(std::mem::take(&mut columns.dst_port), dst_port);
         self.numbers::<UInt8Type>(std::mem::take(&mut columns.protocol), protocol);
         self.numbers::<UInt64Type>(std::mem::take(&mut columns.octets), counted.clone());
         self.numbers::<UInt64Type>(std::mem::take(&mut columns.packets), counted);
-        self.numbers::<UInt32Type>(std::mem::take(&mut columns.flows), is_flow.clone());
-        self.numbers::<UInt16Type>(std::mem::take(&mut columns.tcp_flags), is_flow);
+        self.numbers::<UInt32Type>(std::mem::take(&mut columns.flows), is_flow);
+        self.numbers::<UInt16Type>(std::mem::take(&mut columns.tcp_flags), flagged);
         self.numbers::<UInt8Type>(std::mem::take(&mut columns.tos), tos);
         Ok(())
     }

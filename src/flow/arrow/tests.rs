@@ -14,6 +14,7 @@ use crate::flow::EndReason;
 use crate::flow::Event;
 use crate::flow::FlowKey;
 use crate::flow::FlowRecord;
+use crate::flow::RecordFlags;
 use crate::session::SamplingRate;
 use crate::session::TimeFlags;
 
@@ -204,7 +205,24 @@ fn a_batch_without_rows_has_no_columns() {
 fn a_flow_that_counted_nothing_counted_zero() {
     let batch = batch(&[(FlowRecord::default(), None)]);
     assert_eq!(value(&batch, "bytes", 0), "0");
-    assert_eq!(value(&batch, "tcp-flags", 0), "0");
+}
+
+#[test]
+fn tcp_flags_are_there_where_they_were_told() {
+    let flow = |tcp_flags, flags| FlowRecord {
+        tcp_flags,
+        flags,
+        ..FlowRecord::default()
+    };
+    let batch = batch(&[
+        (flow(0, RecordFlags::empty()), None),
+        (flow(0, RecordFlags::TCP_FLAGS), None),
+        (flow(0x12, RecordFlags::TCP_FLAGS), None),
+    ]);
+    let column = batch.column_by_name("tcp-flags").unwrap();
+    assert!(column.is_null(0));
+    assert_eq!(value(&batch, "tcp-flags", 1), "0");
+    assert_eq!(value(&batch, "tcp-flags", 2), "18");
 }
 
 #[test]

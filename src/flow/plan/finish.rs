@@ -22,6 +22,8 @@ pub(super) struct Shape {
     pub(super) ipv4: bool,
     /// Whether it has ICMP type and code of their own.
     pub(super) icmp: bool,
+    /// Whether it tells TCP flags.
+    pub(super) tcp_flags: bool,
     pub(super) counters: Counters,
     pub(super) times: TimeShape,
     pub(super) sampling: SamplingShape,
@@ -74,6 +76,7 @@ impl Shape {
             present: self.present.union(there.present.turned()),
             ipv4: self.ipv4 || there.ipv4,
             icmp: self.icmp || there.icmp,
+            tcp_flags: self.tcp_flags || there.tcp_flags,
             times: self.times.or(there.times),
             sampling: self.sampling.or(there.sampling),
             ..*self
@@ -87,6 +90,7 @@ impl Shape {
         let (key, sampling_known) = self.key(slots, scope);
         let times = scope.clock.resolve(&self.times.raw(slots, scope.clock));
         flags.set(RecordFlags::SAMPLING_UNKNOWN, !sampling_known);
+        flags.set(RecordFlags::TCP_FLAGS, self.tcp_flags);
         FlowRecord {
             key,
             octets,

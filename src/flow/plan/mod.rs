@@ -148,6 +148,7 @@ fn load(template: &Template, fields: &[Field], counters: Counters) -> (Shape, Lo
         present: loaded.present,
         ipv4: loads(Slot::Src4) || loads(Slot::Dst4),
         icmp: loads(Slot::Icmp) || loads(Slot::IcmpType),
+        tcp_flags: loads(Slot::TcpFlags) || loads(Slot::UnionTcpFlags),
         counters,
         times,
         sampling: SamplingShape {

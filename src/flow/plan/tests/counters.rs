@@ -130,9 +130,10 @@ fn a_biflow_is_two_flows_the_second_turned_around() {
         (there.start_ms, back.start_ms),
         (EXPORT_MS - 5_000, EXPORT_MS - 4_900)
     );
+    let told = UNKNOWN.union(RecordFlags::TCP_FLAGS);
     assert_eq!(
         (there.flags, back.flags),
-        (UNKNOWN, UNKNOWN.union(RecordFlags::REVERSE))
+        (told, told.union(RecordFlags::REVERSE))
     );
     assert_eq!(two.present, one.present.difference(Presence::DIRECTION));
 }
