@@ -1,7 +1,5 @@
 //! `[[flow-log]]`, `[[device]]` and `[default-flow-log]`: the routing.
 
-use std::net::IpAddr;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::cache::CacheType;
@@ -15,12 +13,11 @@ use crate::flowlog::FlowLog;
 use crate::flowlog::INACTIVE_S;
 use crate::flowlog::Inactive;
 use crate::flowlog::Naming;
-use crate::flowlog::NetflowTarget;
-use crate::flowlog::NetflowVersion;
 use crate::flowlog::OutputType;
 use crate::flowlog::Timers;
 use crate::flowlog::Unclaimed;
 
+use super::netflow;
 use super::table::Table;
 use super::value::Value;
 
@@ -77,7 +74,7 @@ fn unclaimed(table: &mut Table<'_, '_>) -> Unclaimed {
 
 fn flow_log(table: &mut Table<'_, '_>) -> FlowLog {
     let mut text = |key| table.text(key).unwrap_or_default();
-    let log = FlowLog {
+    FlowLog {
         name: text("name"),
         description: text("description"),
         project: text("project"),
@@ -86,13 +83,11 @@ fn flow_log(table: &mut Table<'_, '_>) -> FlowLog {
         naming: table.choice("naming", NAMINGS).unwrap_or_default(),
         fields: table.list("fields", field).unwrap_or_default(),
         output: output(table),
-        netflow: netflow(table),
+        netflow: netflow::read(table),
         timers: timers(table),
         cache: table.choice("cache", CACHES).unwrap_or_default(),
         extra: table.list("extra", element_of).unwrap_or_default(),
-    };
-    refuse_re_export(table, log.output);
-    log
+    }
 }
 
 fn output(table: &mut Table<'_, '_>) -> OutputType {
@@ -102,38 +97,6 @@ fn output(table: &mut Table<'_, '_>) -> OutputType {
         ("all", OutputType::All),
     ];
     table.choice("output", &outputs).unwrap_or_default()
-}
-
-/// What this version cannot do may not be asked of it.
-fn refuse_re_export(table: &Table<'_, '_>, output: OutputType) {
-    if output.has_netflow() {
-        let what = "re-export is not built into this version";
-        table.refuse("output", what, "use output = \"sls\"");
-    }
-}
-
-fn netflow(table: &mut Table<'_, '_>) -> Option<NetflowTarget> {
-    let versions = [
-        ("v5", NetflowVersion::V5),
-        ("v9", NetflowVersion::V9),
-        ("v10", NetflowVersion::V10),
-    ];
-    let server = table.take("netflow-server").and_then(server);
-    let version = table
-        .choice("netflow-version", &versions)
-        .unwrap_or_default();
-    server.map(|server| NetflowTarget { server, version })
-}
-
-/// An address with or without port.
-fn server(value: Value<'_, '_>) -> Option<SocketAddr> {
-    match value.as_text() {
-        Some(text) if text.parse::<IpAddr>().is_ok() => {
-            let address: IpAddr = value.parsed("")?;
-            Some(SocketAddr::new(address, NETFLOW_PORT))
-        }
-        _ => value.parsed("write an address, or address:port"),
-    }
 }
 
 fn timers(table: &mut Table<'_, '_>) -> Timers {
@@ -239,5 +202,3 @@ const CACHES: &[(&str, CacheType)] = &[
 const BUILT_IN: &str = "default";
 const BUILT_IN_PROJECT: &str = "flowlogd";
 const BUILT_IN_LOGSTORE: &str = "flows";
-/// The flow log API's default NetflowServerPort.
-const NETFLOW_PORT: u16 = 9995;

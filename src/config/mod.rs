@@ -14,6 +14,7 @@ mod journal;
 mod listen;
 mod log;
 mod logstore;
+mod netflow;
 mod problem;
 mod report;
 mod sls;

@@ -6,13 +6,19 @@ use super::*;
 use crate::cache::CacheType;
 use crate::element::ElementId;
 use crate::flowlog::Device;
+use crate::flowlog::ExportedDomains;
+use crate::flowlog::ExportedOrigin;
+use crate::flowlog::ExportedSampling;
 use crate::flowlog::ExporterMatch;
 use crate::flowlog::FlowLog;
 use crate::flowlog::Inactive;
+use crate::flowlog::NetflowOutput;
 use crate::flowlog::NetflowTarget;
 use crate::flowlog::NetflowVersion;
 use crate::flowlog::Problem;
+use crate::flowlog::Refresh;
 use crate::flowlog::Timers;
+use crate::flowlog::Transport;
 use crate::flowlog::Unclaimed;
 use crate::session;
 
@@ -97,9 +103,17 @@ fn shown() -> Config {
     shown.logstore.disk_budget = Some(10 << 30);
     shown.state.dir = Some("/var/lib/flowlogd".into());
     let mut log = FlowLog::new("branches", "branches", "flows");
-    log.netflow = Some(NetflowTarget {
-        server: "192.0.2.9:9995".parse().unwrap(),
-        version: NetflowVersion::default(),
+    let server = "192.0.2.9".parse().unwrap();
+    let mut target = NetflowTarget::new(server, NetflowVersion::default());
+    log.netflow.push(NetflowOutput {
+        target: target.clone(),
+        filter: None,
+    });
+    target.server = "collector.example.net:4739".parse().unwrap();
+    target.version = NetflowVersion::V10;
+    log.netflow.push(NetflowOutput {
+        target,
+        filter: Some(Filter::parse("proto tcp and bytes > 1000").unwrap()),
     });
     log.region = Some("cn-hangzhou".to_owned());
     log.fields = vec!["exporter".to_owned(), "vlan".to_owned()];
@@ -245,11 +259,65 @@ fn every_key_of_the_routing_can_be_set() {
     let five = Duration::from_secs(5);
     assert_eq!(log.timers, Timers::new(five, Inactive::Auto(five)).unwrap());
     assert_eq!(log.cache, CacheType::Immediate);
-    let target = NetflowTarget {
-        server: "[2001:db8::9]:9995".parse().unwrap(),
-        version: NetflowVersion::V10,
+    let server = "2001:db8::9".parse().unwrap();
+    let output = NetflowOutput {
+        target: NetflowTarget::new(server, NetflowVersion::V10),
+        filter: None,
     };
-    assert_eq!(log.netflow, Some(target));
+    assert_eq!(log.netflow, [output]);
+}
+
+#[test]
+fn a_flow_log_has_collectors_of_its_own_tables() {
+    let text = r#"
+        [[flow-log]]
+        name = "a"
+        output = "netflow"
+        netflow-server = "192.0.2.1:2055"
+        [[flow-log.netflow]]
+        server = "collector.example.net"
+        version = "v10"
+        transport = "tcp"
+        sampling = "normalised"
+        origin = "omit"
+        domain = 7
+        message-bytes = 9000
+        template-refresh-s = 60
+        template-refresh-messages = 5
+        filter = "dst port 53"
+        [[flow-log.netflow]]
+        server = "2001:db8::1"
+        domain-per-exporter = true
+    "#;
+    let definition = parse(text).definition;
+    let log = definition.flow_logs.iter().find(|log| log.name == "a");
+    let outputs = &log.unwrap().netflow;
+    let targets: Vec<_> = outputs.iter().map(|out| out.target.to_string()).collect();
+    assert_eq!(
+        targets,
+        [
+            "v9 udp 192.0.2.1:2055",
+            "v10 tcp collector.example.net:9995",
+            "v9 udp [2001:db8::1]:9995"
+        ]
+    );
+    let long = &outputs[1];
+    let plain = NetflowTarget::new(long.target.server.clone(), NetflowVersion::V10);
+    let expected = NetflowTarget {
+        transport: Transport::Tcp,
+        sampling: ExportedSampling::Normalised,
+        origin: ExportedOrigin::Omitted,
+        domains: ExportedDomains::One(7),
+        message_bytes: 9000,
+        refresh: Refresh {
+            period: Duration::from_secs(60),
+            messages: 5,
+        },
+        ..plain
+    };
+    assert_eq!(long.target, expected);
+    assert_eq!(long.filter, Filter::parse("dst port 53").ok());
+    assert_eq!(outputs[2].target.domains, ExportedDomains::PerExporter);
 }
 
 /// Table, key and range of every number; the example names the ranges, too.

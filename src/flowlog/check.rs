@@ -9,7 +9,11 @@ use super::Device;
 use super::EXTRA_MAX;
 use super::ExporterMatch;
 use super::FlowLog;
+use super::NetflowTarget;
+use super::NetflowVersion;
+use super::OUTPUTS_MAX;
 use super::ROUTES_MAX;
+use super::Transport;
 use super::Unclaimed;
 use super::change::LIVE_MAX;
 
@@ -86,10 +90,35 @@ fn destination(log: &FlowLog, at: impl Fn(&str) -> String, problems: &mut Vec<Pr
     if log.output.has_logstore() || !log.logstore.is_empty() {
         sls_name(at("logstore"), &log.logstore, 2, "_", problems);
     }
-    if log.output.has_netflow() && log.netflow.is_none() {
+    if log.output.has_netflow() && log.netflow.is_empty() {
         let what = "missing, but the output needs it";
         let advice = "name the collector, or use output = \"sls\"";
         problems.push(Problem::new(at("netflow-server"), what, advice));
+    }
+    if log.netflow.len() > OUTPUTS_MAX {
+        let what = format!("{} collectors, at most {OUTPUTS_MAX}", log.netflow.len());
+        let advice = "have one of them hand on to the others";
+        problems.push(Problem::new(at("netflow"), what, advice));
+    }
+    let targets = log.netflow.iter().map(|output| &output.target);
+    for (index, target) in targets.clone().enumerate() {
+        let at = |key: &str| at(&format!("netflow[{index}].{key}"));
+        collector(target, &at, problems);
+        if targets.clone().take(index).any(|earlier| earlier == target) {
+            let advice = "one output to a collector has all filters: join them with `or`";
+            problems.push(Problem::new(
+                at("server"),
+                "the same collector twice",
+                advice,
+            ));
+        }
+    }
+}
+
+fn collector(target: &NetflowTarget, at: &impl Fn(&str) -> String, problems: &mut Vec<Problem>) {
+    if target.transport == Transport::Tcp && target.version != NetflowVersion::V10 {
+        let what = format!("{} is not spoken over TCP", target.version.label());
+        problems.push(Problem::new(at("transport"), what, "use version = \"v10\""));
     }
 }
 

@@ -10,17 +10,23 @@ mod change;
 mod check;
 #[cfg(feature = "journal")]
 mod names;
+mod netflow;
 mod prefix;
 mod resource;
 mod table;
 
 pub use change::{Route, RouteId};
 pub use check::Problem;
+pub use netflow::{
+    ExportedDomains, ExportedOrigin, ExportedSampling, MESSAGE_BYTES, MESSAGE_BYTES_DEFAULT,
+    NETFLOW_PORT, NetflowOutput, NetflowTarget, NetflowVersion, OUTPUTS_MAX, Refresh, Server,
+    ServerError, Transport,
+};
 pub use prefix::{Prefix, PrefixError};
 pub use resource::{
     ACTIVE_DEFAULT_S, ACTIVE_S, API_ACTIVE_S, API_INACTIVE_S, Definition, Device, EXTRA_MAX,
-    ExporterMatch, FlowLog, INACTIVE_DEFAULT_S, INACTIVE_S, Inactive, Naming, NetflowTarget,
-    NetflowVersion, OutputType, ROUTES_MAX, Timers, Unclaimed,
+    ExporterMatch, FlowLog, INACTIVE_DEFAULT_S, INACTIVE_S, Inactive, Naming, OutputType,
+    ROUTES_MAX, Timers, Unclaimed,
 };
 pub use table::{RoutingTable, Verdict};
 

@@ -1,11 +1,11 @@
 //! Flow logs and devices, as an operator defines them.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::cache::CacheType;
 use crate::element::ElementId;
 
+use super::NetflowOutput;
 use super::Prefix;
 use super::Problem;
 
@@ -42,8 +42,9 @@ pub struct FlowLog {
     pub fields: Vec<String>,
     /// Kind of destination.
     pub output: OutputType,
-    /// Collector to re-export to; kept also when `output` does not use it.
-    pub netflow: Option<NetflowTarget>,
+    /// Collectors to re-export to, at most [`super::OUTPUTS_MAX`]; kept also
+    /// when `output` does not use them.
+    pub netflow: Vec<NetflowOutput>,
     /// When merged flows leave the cache.
     pub timers: Timers,
     /// Whether records are merged, and what ends a flow beside the timers.
@@ -64,7 +65,7 @@ impl FlowLog {
             naming: Naming::default(),
             fields: Vec::new(),
             output: OutputType::Sls,
-            netflow: None,
+            netflow: Vec::new(),
             timers: Timers::default(),
             cache: CacheType::default(),
             extra: Vec::new(),
@@ -75,11 +76,12 @@ impl FlowLog {
     /// cache, description and how logs are written may differ, and a change of
     /// those is live.
     pub(super) fn delivers_like(&self, other: &Self) -> bool {
-        let place = |log: &Self| (log.output, log.netflow, log.region.clone());
         self.name == other.name
             && self.project == other.project
             && self.logstore == other.logstore
-            && place(self) == place(other)
+            && self.region == other.region
+            && self.output == other.output
+            && self.netflow == other.netflow
             && self.extra == other.extra
     }
 }
@@ -116,27 +118,6 @@ impl OutputType {
     pub fn has_netflow(self) -> bool {
         matches!(self, Self::Netflow | Self::All)
     }
-}
-
-/// A collector to re-export to, and how.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct NetflowTarget {
-    /// Its address and UDP port.
-    pub server: SocketAddr,
-    /// Protocol it is spoken to.
-    pub version: NetflowVersion,
-}
-
-/// Protocol of a re-export.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub enum NetflowVersion {
-    /// NetFlow v5.
-    V5,
-    /// NetFlow v9: the API's default.
-    #[default]
-    V9,
-    /// IPFIX.
-    V10,
 }
 
 /// When merged flows leave the cache; both on the arrival clock.

@@ -204,16 +204,17 @@ fn a_changed_route_gets_a_new_id_and_the_old_one_resolves_to_what_it_was() {
 #[test]
 fn every_part_of_a_row_is_a_change() {
     let (definition, table) = two_routes();
-    let target = NetflowTarget {
-        server: "192.0.2.9:2055".parse().unwrap(),
-        version: NetflowVersion::V9,
+    let server = "192.0.2.9:2055".parse().unwrap();
+    let output = NetflowOutput {
+        target: NetflowTarget::new(server, NetflowVersion::V9),
+        filter: None,
     };
-    let changes: [fn(&mut Definition, NetflowTarget); 7] = [
+    let changes: [fn(&mut Definition, NetflowOutput); 7] = [
         |it, _| it.flow_logs[0].project = "other".to_owned(),
         |it, _| it.flow_logs[0].logstore = "other".to_owned(),
-        |it, target| it.flow_logs[0].netflow = Some(target),
-        |it, target| {
-            it.flow_logs[0].netflow = Some(target);
+        |it, output| it.flow_logs[0].netflow.push(output),
+        |it, output| {
+            it.flow_logs[0].netflow.push(output);
             it.flow_logs[0].output = OutputType::All;
         },
         |it, _| it.flow_logs[0].extra = vec![ElementId::iana(96)],
@@ -222,7 +223,7 @@ fn every_part_of_a_row_is_a_change() {
     ];
     for (index, change) in changes.into_iter().enumerate() {
         let mut changed = definition.clone();
-        change(&mut changed, target);
+        change(&mut changed, output.clone());
         let next = RoutingTable::compile(&changed, Some(&table)).unwrap();
         assert!(!next.is_live(RouteId(1)), "change {index}");
     }

@@ -27,9 +27,10 @@ use crate::session::TimeFlags;
 pub(super) fn table() -> RoutingTable {
     let mut exported = FlowLog::new("exported", "", "");
     exported.output = OutputType::Netflow;
-    exported.netflow = Some(crate::flowlog::NetflowTarget {
-        server: "192.0.2.9:2055".parse().unwrap(),
-        version: crate::flowlog::NetflowVersion::V9,
+    let server = "192.0.2.9:2055".parse().unwrap();
+    exported.netflow.push(crate::flowlog::NetflowOutput {
+        target: crate::flowlog::NetflowTarget::new(server, crate::flowlog::NetflowVersion::V9),
+        filter: None,
     });
     let device = |id: &str, exporter: &str, log: &str| Device {
         instance_id: id.to_owned(),
