@@ -27,6 +27,7 @@ pub use definition::Definitions;
 pub use encode::EncodeError;
 pub use encode::MessageWriter;
 pub use encode::put_record;
+pub use encode::put_variable;
 pub use error::Reason;
 pub use error::WireError;
 pub use list::Item;

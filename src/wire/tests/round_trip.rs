@@ -46,13 +46,18 @@ fn sample(version: Version) -> impl Strategy<Value = Sample> {
 fn round_trip(sample: &Sample) -> Result<(), TestCaseError> {
     let Sample { template, records } = sample;
     let mut writer = MessageWriter::new(Header::new(template.version, 1, 2, 3));
+    let foretold = writer.len_with_definition(template);
     writer.define(template);
+    prop_assert_eq!(writer.len(), foretold);
     for values in records {
         let mut record = Vec::new();
         let values = values.iter().map(Vec::as_slice);
         put_record(&mut record, template, values).unwrap();
+        let foretold = writer.len_with(template, record.len());
         writer.record(template, &record);
+        prop_assert_eq!(writer.len(), foretold);
     }
+    prop_assert_eq!(writer.data_records(), records.len());
     let length = writer.len();
     let datagram = writer.finish().unwrap();
     prop_assert_eq!(datagram.len(), length);
@@ -104,6 +109,62 @@ proptest! {
         let body: Vec<u8> = records.iter().flat_map(|half| [*half, *half].concat()).collect();
         prop_assert_eq!(message.body, body);
     }
+}
+
+/// The Sets of one Message do not show in the next.
+#[test]
+fn a_writer_writes_one_message_after_another() {
+    let first = template(Version::Ipfix, 256, &[field(8, 4), field(4, 1)]);
+    let options = template(Version::Ipfix, 257, &[field(302, 4), field(304, 2)]);
+    let options = Template::new(
+        Version::Ipfix,
+        257,
+        TemplateKind::Options,
+        1,
+        options.fields,
+    );
+    let mut writer = MessageWriter::new(Header::new(Version::Ipfix, 0, 0, 0));
+    let mut out = Vec::new();
+    let mut ends = Vec::new();
+    for sequence in 0..3 {
+        let foretold = writer.len_with_definition(&options);
+        writer.define(&options);
+        assert_eq!(writer.len(), foretold);
+        for (template, record) in [
+            (&first, &[1; 5][..]),
+            (&first, &[2; 5]),
+            (&options, &[3; 6]),
+        ] {
+            let foretold = writer.len_with(template, record.len());
+            writer.record(template, record);
+            assert_eq!(writer.len(), foretold);
+        }
+        assert_eq!(writer.data_records(), 3);
+        let header = Header::new(Version::Ipfix, 1, sequence, 3);
+        assert_eq!(writer.finish_into(header, &mut out), Ok(()));
+        assert!(writer.is_empty());
+        ends.push(out.len());
+    }
+    let length = 16 + (4 + 6 + 8 + 2) + (4 + 10 + 2) + (4 + 6 + 2);
+    assert_eq!(ends, [length, 2 * length, 3 * length]);
+    let second = Message::parse(&out[length..2 * length]).unwrap();
+    assert_eq!((second.header.sequence, second.header.length), (1, length));
+    assert_eq!(second.body, Message::parse(&out).unwrap().body);
+}
+
+/// What was too long for one Message leaves the writer ready for the next.
+#[test]
+fn a_message_that_cannot_be_is_dropped_whole() {
+    let flows = template(Version::Ipfix, 256, &[field(8, 4)]);
+    let mut writer = MessageWriter::new(Header::new(Version::Ipfix, 1, 2, 3));
+    let mut out = Vec::new();
+    writer.record(&flows, &[0; 65_516]);
+    let header = Header::new(Version::Ipfix, 1, 2, 3);
+    let refused = writer.finish_into(header, &mut out);
+    assert_eq!((refused, out.len()), (Err(EncodeError::TooLong(65_536)), 0));
+    writer.record(&flows, &[0; 4]);
+    assert_eq!(writer.finish_into(header, &mut out), Ok(()));
+    assert_eq!(out.len(), 16 + 4 + 4);
 }
 
 #[test]
