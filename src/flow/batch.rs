@@ -9,10 +9,12 @@ use crate::element::ElementId;
 use crate::flow::Amount;
 use crate::flow::Detail;
 use crate::flow::Event;
+use crate::flow::FlowKey;
 use crate::flow::FlowRecord;
 use crate::flow::Presence;
 use crate::flow::RecordFlags;
 use crate::session::SamplingRate;
+use crate::session::SourceId;
 use crate::session::TimeFlags;
 
 /// Rows of one lane, all routes mixed, as column vectors.
@@ -193,6 +195,31 @@ impl FlowBatch {
         &self.columns.route
     }
 
+    /// A row as it was pushed, but for the exporter's id, which is 0.
+    pub fn record(&self, row: usize) -> Option<FlowRecord> {
+        self.columns.record(row)
+    }
+
+    /// What else a row was pushed with, but for its extra elements and its
+    /// connection; allocates nothing.
+    pub fn detail(&self, row: usize) -> Option<Detail> {
+        let row = u32::try_from(row).ok();
+        row.and_then(|row| self.details.detail(row))
+    }
+
+    /// A row's extra elements in the order they were pushed in.
+    pub fn extra(&self, row: usize) -> impl Iterator<Item = (ElementId, &[u8])> {
+        let row = u32::try_from(row).unwrap_or(u32::MAX);
+        self.details.extra(row)
+    }
+
+    /// Who exported a row: address and Observation Domain.
+    pub fn origin(&self, row: usize) -> Option<(IpAddr, u32)> {
+        let exporter = usize::try_from(*self.columns.exporter.get(row)?).ok()?;
+        let (address, _) = self.exporters.get(exporter)?;
+        Some((*address, *self.columns.domain.get(row)?))
+    }
+
     /// Sum of each exporter, so that a batch that is dropped is attributed.
     pub fn exporters(&self) -> &[(IpAddr, Amount)] {
         &self.exporters
@@ -267,6 +294,51 @@ impl Columns {
         self.flags.push(record.flags);
         self.present.push(key.present);
     }
+
+    fn record(&self, row: usize) -> Option<FlowRecord> {
+        let forwarding_status = *self.forwarding_status.get(row)?;
+        Some(FlowRecord {
+            key: self.key(row, forwarding_status >> 6)?,
+            octets: *self.octets.get(row)?,
+            packets: *self.packets.get(row)?,
+            start_ms: unsigned(*self.start_ms.get(row)?),
+            end_ms: unsigned(*self.end_ms.get(row)?),
+            flows: *self.flows.get(row)?,
+            records: *self.records.get(row)?,
+            src_as: *self.src_as.get(row)?,
+            dst_as: *self.dst_as.get(row)?,
+            next_hop: *self.next_hop.get(row)?,
+            tcp_flags: *self.tcp_flags.get(row)?,
+            src_mask: *self.src_mask.get(row)?,
+            dst_mask: *self.dst_mask.get(row)?,
+            forwarding_status,
+            end_reason: (*self.end_reason.get(row)?).into(),
+            time_flags: *self.time_flags.get(row)?,
+            flags: *self.flags.get(row)?,
+            event: *self.event.get(row)?,
+        })
+    }
+
+    fn key(&self, row: usize, forwarding_class: u8) -> Option<FlowKey> {
+        Some(FlowKey {
+            src: *self.src.get(row)?,
+            dst: *self.dst.get(row)?,
+            source: SourceId(0),
+            in_if: *self.in_if.get(row)?,
+            out_if: *self.out_if.get(row)?,
+            vrf: *self.vrf.get(row)?,
+            sampling: *self.sampling.get(row)?,
+            present: *self.present.get(row)?,
+            src_port: *self.src_port.get(row)?,
+            dst_port: *self.dst_port.get(row)?,
+            vlan: *self.vlan.get(row)?,
+            route: *self.route.get(row)?,
+            protocol: *self.protocol.get(row)?,
+            tos: *self.tos.get(row)?,
+            direction: *self.direction.get(row)?,
+            forwarding_class,
+        })
+    }
 }
 
 impl Details {
@@ -285,6 +357,40 @@ impl Details {
             let end = self.extra_octets.len();
             self.extra.push(row, Some((*element, end)));
         }
+    }
+
+    /// All columns' value of a row, if there is one.
+    fn detail(&self, row: u32) -> Option<Detail> {
+        let detail = Detail {
+            nat_src: self.nat_src.get(row),
+            nat_dst: self.nat_dst.get(row),
+            nat_src_port: self.nat_src_port.get(row),
+            nat_dst_port: self.nat_dst_port.get(row),
+            src_mac: self.src_mac.get(row),
+            dst_mac: self.dst_mac.get(row),
+            mpls_label: self.mpls_label.get(row),
+            layer2_octets: self.layer2_octets.get(row),
+            next_hop_v6: self.next_hop_v6.get(row),
+            connection: None,
+            extra: Vec::new(),
+        };
+        (detail != Detail::default()).then_some(detail)
+    }
+
+    fn extra(&self, row: u32) -> impl Iterator<Item = (ElementId, &[u8])> {
+        let rows = &self.extra.rows;
+        let first = rows.partition_point(|&other| other < row);
+        let before = first
+            .checked_sub(1)
+            .and_then(|at| self.extra.values.get(at));
+        let mut start = before.map_or(0, |&(_, end)| end);
+        let of_row = rows.iter().zip(&self.extra.values).skip(first);
+        let of_row = of_row.take_while(move |&(&other, _)| other == row);
+        of_row.filter_map(move |(_, &(element, end))| {
+            let octets = self.extra_octets.get(start..end)?;
+            start = end;
+            Some((element, octets))
+        })
     }
 
     fn clear(&mut self) {
@@ -324,6 +430,17 @@ impl<T> Sparse<T> {
         }
     }
 
+    fn get(&self, row: u32) -> Option<T>
+    where
+        T: Copy,
+    {
+        if self.rows.is_empty() {
+            return None;
+        }
+        let at = self.rows.binary_search(&row).ok()?;
+        self.values.get(at).copied()
+    }
+
     fn clear(&mut self) {
         self.rows.clear();
         self.values.clear();
@@ -346,6 +463,11 @@ impl<T> Default for Sparse<T> {
 /// Times beyond the year 292 million are that year.
 fn signed(ms: u64) -> i64 {
     i64::try_from(ms).unwrap_or(i64::MAX)
+}
+
+/// A time as it was before [`signed`].
+fn unsigned(ms: i64) -> u64 {
+    u64::try_from(ms).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -413,6 +535,30 @@ mod tests {
         assert_eq!(extra.rows, [0, 0, 2]);
         assert_eq!(extra.values, [(id, 1), (id, 1), (id, 3)]);
         assert_eq!(extra_octets, b"abc");
+        let of = |row| batch.extra(row).collect::<Vec<_>>();
+        assert_eq!(of(0), [(id, &b"a"[..]), (id, b"")]);
+        assert_eq!(of(1), []);
+        assert_eq!(of(2), [(id, &b"bc"[..])]);
+        assert_eq!(of(3), []);
+    }
+
+    #[test]
+    fn a_row_is_read_as_it_was_pushed() {
+        let detail = Detail {
+            src_mac: Some([1, 2, 3, 4, 5, 6]),
+            layer2_octets: Some(99),
+            ..Detail::default()
+        };
+        let mut batch = FlowBatch::default();
+        batch.push(&record(1), None, exporter(1), 7);
+        batch.push(&record(2), Some(&detail), exporter(2), 8);
+        assert_eq!(batch.record(0), Some(record(1)));
+        assert_eq!(batch.record(1), Some(record(2)));
+        assert_eq!(batch.record(2), None);
+        assert_eq!((batch.detail(0), batch.detail(2)), (None, None));
+        assert_eq!(batch.detail(1), Some(detail));
+        assert_eq!(batch.origin(1), Some((exporter(2), 8)));
+        assert_eq!(batch.origin(2), None);
     }
 
     #[test]

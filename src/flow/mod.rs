@@ -5,6 +5,7 @@ pub mod account;
 #[cfg(feature = "journal")]
 pub mod arrow;
 pub mod batch;
+pub mod export;
 pub mod filter;
 pub mod merge;
 pub mod nsel;
@@ -17,6 +18,7 @@ pub use account::Amount;
 #[cfg(feature = "journal")]
 pub use arrow::{Names, RouteNames, SERIAL, from_ipc, serials, to_ipc};
 pub use batch::FlowBatch;
+pub use export::{Counters, ExportSettings, Lacks, Origin, Records, RowEncoder, Unsent};
 pub use filter::{Filter, FilterError, protocol_name};
 pub use merge::{Merge, Overflow};
 pub use nsel::{Nsel, NselSettings};
