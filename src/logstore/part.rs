@@ -210,6 +210,7 @@ fn properties(entry: &Entry, schema: &SchemaRef) -> WriterProperties {
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES_MAX)
         .set_dictionary_enabled(false);
     let text = schema
         .fields()
@@ -236,3 +237,6 @@ const ENTRY_KEY: &str = "flowlogd.part";
 const SCHEMA_KEY: &str = "flowlogd.schema";
 /// Rows of a row group: enough to compress well, few enough to skip by.
 const ROW_GROUP_ROWS: usize = 256 * 1024;
+/// Octets of a column's dictionary: what a row group's addresses need at worst,
+/// so that they are kept, and read, by number.
+const DICTIONARY_BYTES_MAX: usize = 16 << 20;
