@@ -11,7 +11,6 @@ use crate::daemon::ingest::{Ingest, Refusal};
 use crate::daemon::losses::Place;
 use crate::daemon::metrics;
 use crate::flow::Amount;
-use crate::listen;
 use crate::telemetry::RateLimit;
 
 /// How often it looks whether the exchange is closed when nothing arrives.
@@ -80,18 +79,6 @@ impl fmt::Display for Whose<'_> {
 /// Exporters named in one line of the log.
 const NAMED_MAX: usize = 5;
 
-/// Lets the lanes go first: what waits for the writer goes on merging in the
-/// cache, what waits for a lane the kernel drops.
-fn give_way() {
-    if let Err(error) = listen::nice(NICENESS) {
-        tracing::debug!(%error, "the writer keeps the priority of the lanes");
-    }
-}
-
-/// Where a core is short, the writer gets a third of what a lane gets of it, and
-/// never nothing (kernel/sched/core.c: nice 0 weighs 1024, nice 5 weighs 335).
-const NICENESS: i32 = 5;
-
 /// Starts the writer on its own thread.
 ///
 /// # Errors
@@ -102,10 +89,7 @@ pub(super) fn start(
 ) -> std::io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new()
         .name("writer".to_owned())
-        .spawn(move || {
-            give_way();
-            write(&exchange, &ingest);
-        })
+        .spawn(move || write(&exchange, &ingest))
 }
 
 #[cfg(test)]
