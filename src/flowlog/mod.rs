@@ -8,6 +8,7 @@
 
 mod change;
 mod check;
+mod destination;
 #[cfg(feature = "journal")]
 mod names;
 mod netflow;
@@ -17,6 +18,7 @@ mod table;
 
 pub use change::{Route, RouteId};
 pub use check::Problem;
+pub use destination::{Refusal, refusal};
 pub use netflow::{
     ExportedDomains, ExportedOrigin, ExportedSampling, MESSAGE_BYTES, MESSAGE_BYTES_DEFAULT,
     NETFLOW_PORT, NetflowOutput, NetflowTarget, NetflowVersion, OUTPUTS_MAX, Refresh, Server,
