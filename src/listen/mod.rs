@@ -5,6 +5,7 @@
 //! set, on its own thread: [`LaneSockets::receive`] waits for datagrams, for a
 //! [`Waker`] or for a timeout, whichever comes first.
 //!
+//! * All datagrams of an exporter are received by the same lane, whatever
 //!   their source port: a classic BPF program in the kernel sees to it.
 //! * Nothing is dropped uncounted: what the kernel drops for want of buffer is
 //!   read from the socket, what is longer than a slot of the arena is counted.
@@ -14,6 +15,7 @@
 mod batch;
 mod envelope;
 mod lane;
+mod lookup;
 mod socket;
 mod steer;
 
@@ -23,6 +25,9 @@ pub use lane::LaneSockets;
 pub use lane::Received;
 pub use lane::SocketStats;
 pub use lane::Waker;
+pub use lookup::Looking;
+pub use lookup::Lookup;
+pub use lookup::System;
 pub use socket::BindError;
 pub use socket::Bound;
 pub use socket::DATAGRAM_BYTES_MAX;

@@ -7,10 +7,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::io;
 use std::net::IpAddr;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -22,10 +20,12 @@ use reqwest::dns;
 use reqwest::dns::Addrs;
 use reqwest::dns::Resolving;
 use thiserror::Error;
-use tokio::net::lookup_host;
 use tokio::sync::Semaphore;
 use tokio::sync::watch;
 use tokio::time::timeout;
+
+use crate::listen::Lookup;
+use crate::listen::System;
 
 use names::Names;
 
@@ -55,28 +55,6 @@ type Answer = watch::Receiver<Option<Result<Vec<IpAddr>, Unresolved>>>;
 #[derive(Clone, Debug, Error)]
 #[error("{0}")]
 struct Unresolved(String);
-
-/// What is asked for addresses.
-pub(super) trait Lookup: Send + Sync {
-    /// Looks a name up.
-    fn look_up(&self, name: &str) -> Looking;
-}
-
-/// A look-up.
-pub(super) type Looking = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
-
-/// `getaddrinfo`, on threads of its own.
-struct System;
-
-impl Lookup for System {
-    fn look_up(&self, name: &str) -> Looking {
-        let name = name.to_owned();
-        Box::pin(async move {
-            let found = lookup_host((name, 0)).await?;
-            Ok(found.map(|address| address.ip()).collect())
-        })
-    }
-}
 
 impl Resolver {
     /// Asks the system.

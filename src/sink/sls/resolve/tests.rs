@@ -1,9 +1,11 @@
 //! A scripted resolver before a server on loopback: no name is looked up.
 
 use std::collections::VecDeque;
+use std::io;
 use std::net::Ipv4Addr;
 
 use super::*;
+use crate::listen::Looking;
 use crate::sink::sls::Client;
 use crate::sink::sls::tests::hasty;
 use crate::sink::sls::tests::put;
