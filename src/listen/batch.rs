@@ -1,6 +1,6 @@
 //! System calls that no safe crate offers in the form we need.
 //!
-//! `recvmmsg` into a fixed arena, `SO_MEMINFO`,
+//! `recvmmsg` into a fixed arena and `sendmmsg` out of it, `SO_MEMINFO`,
 //! `SO_ATTACH_REUSEPORT_CBPF` and a thread's priority; no parsing, no policy. nix 0.31.3 has
 //! `recvmmsg` too, but does not prime its headers again between calls and so
 //! loses every control message after the first call that came without one.
@@ -8,6 +8,7 @@
 #![expect(unsafe_code, reason = "the one room that calls libc itself")]
 
 use std::io;
+use std::io::IoSlice;
 use std::os::fd::AsRawFd;
 use std::os::fd::BorrowedFd;
 use std::ptr;
@@ -140,6 +141,69 @@ impl Batch {
             .map(|(envelope, slot)| (envelope, slot.get(..envelope.length).unwrap_or_default()))
     }
 }
+
+/// What one entry of `sendmmsg(2)` sends.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Outgoing<'a> {
+    /// Octets in order; what they are parts of, `segment_bytes` says.
+    pub(super) parts: &'a [IoSlice<'a>],
+    /// 0: all parts are one datagram. Else they are datagrams of so many octets
+    /// each, but for a shorter last one, which the kernel takes apart itself.
+    pub(super) segment_bytes: u16,
+}
+
+/// Sends through a connected socket without waiting; at most [`SLOTS`] entries.
+///
+/// Gives how many entries were sent. The first that fails ends the call; why it
+/// did is only told when it is the first of all.
+///
+/// # Errors
+///
+/// Those of `sendmmsg(2)`, of the first entry; `WouldBlock` if there is no room.
+pub(super) fn send(socket: BorrowedFd<'_>, outgoing: &[Outgoing<'_>]) -> io::Result<usize> {
+    // SAFETY: `mmsghdr` is plain integers and pointers, for which zero is valid.
+    let mut headers: [libc::mmsghdr; SLOTS] = unsafe { std::mem::zeroed() };
+    // SAFETY: so is `cmsghdr`, and the rest is integers.
+    let mut segments: [Segment; SLOTS] = unsafe { std::mem::zeroed() };
+    let mut used = 0;
+    for ((header, segment), entry) in headers.iter_mut().zip(&mut segments).zip(outgoing) {
+        header.msg_hdr.msg_iov = entry.parts.as_ptr().cast_mut().cast();
+        header.msg_hdr.msg_iovlen = entry.parts.len();
+        if entry.segment_bytes > 0 {
+            segment.header.cmsg_len = SEGMENT_BYTES;
+            segment.header.cmsg_level = libc::SOL_UDP;
+            segment.header.cmsg_type = libc::UDP_SEGMENT;
+            segment.bytes = entry.segment_bytes;
+            header.msg_hdr.msg_control = ptr::from_mut(segment).cast();
+            header.msg_hdr.msg_controllen = size_of::<Segment>();
+        }
+        used += 1;
+    }
+    // SAFETY: the first `used` headers each point to `msg_iovlen` vectors of
+    // `outgoing`, which has their octets borrowed (`IoSlice` is an `iovec` by its
+    // documentation), and to no control message or one in `segments`; all of it
+    // outlives the call. Sending, the kernel only reads what they point to,
+    // writes `msg_len` of the headers, which are ours, and keeps no pointer.
+    let sent = unsafe {
+        libc::sendmmsg(
+            socket.as_raw_fd(),
+            headers.as_mut_ptr(),
+            used,
+            libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
+        )
+    };
+    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+}
+
+/// The control message `UDP_SEGMENT`: octets of each datagram. udp(7).
+#[repr(C)]
+struct Segment {
+    header: libc::cmsghdr,
+    bytes: u16,
+}
+
+/// Octets of a [`Segment`] without the padding at its end.
+const SEGMENT_BYTES: usize = size_of::<libc::cmsghdr>() + size_of::<u16>();
 
 /// Datagrams a socket has dropped since it was made, modulo 2^32.
 ///

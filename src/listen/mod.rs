@@ -3,7 +3,8 @@
 //! [`bind`] opens one UDP socket per port and lane, [`adopt`] takes those a
 //! service manager passed. Each lane owns its [`LaneSockets`], a blocking poll
 //! set, on its own thread: [`LaneSockets::receive`] waits for datagrams, for a
-//! [`Waker`] or for a timeout, whichever comes first.
+//! [`Waker`] or for a timeout, whichever comes first. Each lane's [`Relay`]
+//! sends copies of what came to other collectors.
 //!
 //! * All datagrams of an exporter are received by the same lane, whatever
 //!   their source port: a classic BPF program in the kernel sees to it.
@@ -16,6 +17,8 @@ mod batch;
 mod envelope;
 mod lane;
 mod lookup;
+mod own;
+mod relay;
 mod socket;
 mod steer;
 
@@ -28,6 +31,17 @@ pub use lane::Waker;
 pub use lookup::Looking;
 pub use lookup::Lookup;
 pub use lookup::System;
+pub use own::own;
+pub use relay::RELAY_TARGETS_MAX;
+pub use relay::Relay;
+pub use relay::RelayAccount;
+pub use relay::RelayDrop;
+pub use relay::RelayRule;
+pub use relay::RelayTable;
+pub use relay::RelayTarget;
+pub use relay::RelayTotals;
+pub use relay::TargetError;
+pub use relay::may_spoof;
 pub use socket::BindError;
 pub use socket::Bound;
 pub use socket::DATAGRAM_BYTES_MAX;
