@@ -16,6 +16,7 @@ mod log;
 mod logstore;
 mod netflow;
 mod problem;
+mod relay;
 mod report;
 mod sls;
 mod state;
@@ -41,6 +42,7 @@ pub use state::State;
 
 use crate::flowlog::Definition;
 use crate::flowlog::RoutingTable;
+use crate::listen::RelayRule;
 
 use report::Report;
 use table::Table;
@@ -56,6 +58,8 @@ pub struct Config {
     pub cache: Cache,
     /// Flow logs, devices, and who is heard; it compiles without problems.
     pub definition: Definition,
+    /// Which datagrams are copied to other collectors.
+    pub relays: Vec<RelayRule>,
     /// The log service.
     pub sls: Sls,
     /// What keeps rows until they are delivered.
@@ -125,11 +129,13 @@ impl Config {
         };
         let logstore = table.section("logstore", LogStore::read);
         let query_timeout = logstore.query.timeout;
+        let listen = table.section("listen", Listen::read);
         Self {
-            listen: table.section("listen", Listen::read),
             exporters,
             cache: table.section("cache", Cache::read),
             definition,
+            relays: relay::read(table, &listen.addresses),
+            listen,
             sls: table.section("sls", Sls::read),
             journal: table.section("journal", Journal::read),
             logstore,
@@ -149,6 +155,7 @@ impl Default for Config {
             exporters: Exporters::default(),
             cache: Cache::default(),
             definition: flow_log::default(),
+            relays: Vec::new(),
             sls: Sls::default(),
             journal: Journal::default(),
             logstore: LogStore::default(),

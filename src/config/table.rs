@@ -156,6 +156,16 @@ impl<'r, 'i> Table<'r, 'i> {
         self.report.add(problem);
     }
 
+    /// Refuses keys that belong elsewhere, where they stand.
+    pub(super) fn misplaced(&mut self, keys: &[&'static str], what: &str, advice: &str) {
+        for key in keys {
+            let path = self.path_of(key);
+            if let Some(value) = self.entries.remove(*key) {
+                Value::new(self.report, path, value).refuse(what, advice);
+            }
+        }
+    }
+
     fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() {
             key.to_owned()
