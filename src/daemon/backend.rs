@@ -30,7 +30,14 @@ impl Backend for Service {
         let exchange = self.exchange();
         let read = || {
             let reading = self.ledger().read();
-            Scrape::new(reading, exchange.bytes(), self.store(), self.sender())
+            let bytes = exchange.bytes();
+            Scrape::new(
+                reading,
+                bytes,
+                self.store(),
+                self.sender(),
+                self.relays().totals(),
+            )
         };
         let mut text = metrics::render(read, || self.recorder().render());
         text.push_str(&exchange.losses(|losses| self.exporters().render(losses)));

@@ -1,5 +1,6 @@
 //! One lane: datagrams to batches, without sockets, threads or clocks.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
@@ -111,6 +112,18 @@ impl Lane {
         };
         lane.apply_timers();
         lane
+    }
+
+    /// Whether an exporter's datagrams are taken at all.
+    pub fn hears(&self, exporter: IpAddr) -> bool {
+        self.intake.table.allows(exporter)
+    }
+
+    /// Counts one datagram that was relayed and is not decoded.
+    pub fn pass_by(&mut self, bytes: &[u8]) {
+        let terms = &mut self.intake.way.terms;
+        terms.receive(bytes.len());
+        terms.relayed_only += 1;
     }
 
     /// Takes one datagram.

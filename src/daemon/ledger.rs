@@ -2,7 +2,7 @@
 //!
 //! Two accounts, never mixed:
 //!
-//! * datagrams: `received = decoded + Σ refused`, per lane;
+//! * datagrams: `received = decoded + Σ refused + relayed only`, per lane;
 //! * records with their octets and packets, once per route they take:
 //!   `routed + resumed = repeated + held + open + handed + dropped` per lane;
 //!   behind the lanes, for each output, `Σ handed = in flight + taken + refused +
@@ -99,9 +99,11 @@ impl Reading {
         let mut gaps = Vec::new();
         let received = sum.received + sum.cut_short;
         let decoded = sum.sessions.decoded;
-        if received != decoded + refused {
+        let only = sum.relayed_only;
+        if received != decoded + refused + only {
             gaps.push(format!(
-                "received {received} datagrams, decoded {decoded}, refused {refused}"
+                "received {received} datagrams, decoded {decoded}, refused {refused}, \
+                 relayed only {only}"
             ));
         }
         let mut expect = |what: &str, left: Amount, right: Amount| {

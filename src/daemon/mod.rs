@@ -26,6 +26,7 @@ mod ledger;
 mod losses;
 mod memory;
 mod metrics;
+mod relay;
 mod run;
 mod sampling;
 mod secrets;

@@ -44,6 +44,7 @@ pub struct Daemon {
     stop_http: watch::Sender<bool>,
     http_task: JoinHandle<std::io::Result<()>>,
     upkeep_task: JoinHandle<()>,
+    relay_task: JoinHandle<()>,
 }
 
 /// Runs the daemon until SIGTERM or SIGINT; SIGHUP reads the configuration again.
@@ -92,9 +93,14 @@ impl Daemon {
             let _told_or_gone = stopped.wait_for(|is_told| *is_told).await;
         }));
         let upkeep_task = tokio::spawn(keep_up(Arc::clone(&started.service)));
+        let relaying = Arc::clone(&started.service);
+        let relay_task = tokio::spawn(async move {
+            relaying.relays().keep_up(relaying.workers()).await;
+        });
         Ok(Self {
             started,
             upkeep_task,
+            relay_task,
             state,
             persists: config.exporters.persist_templates,
             http,
@@ -155,9 +161,14 @@ impl Daemon {
         };
         metrics::reloaded(redefined.is_ok(), clock::unix_ms());
         match redefined {
-            Ok(()) => tracing::info!("reloaded flow logs, devices, the allow-list and [sls]"),
+            Ok(()) => {
+                tracing::info!("reloaded flow logs, devices, relays, the allow-list and [sls]")
+            }
             Err(problems) => {
-                tracing::error!(?problems, "the flow logs are bad; the old ones stay");
+                tracing::error!(
+                    ?problems,
+                    "the flow logs or relays are bad; the old ones stay"
+                );
             }
         }
     }
@@ -237,6 +248,7 @@ impl Daemon {
     pub async fn stop(self) -> Result<()> {
         self.remember().await;
         self.upkeep_task.abort();
+        self.relay_task.abort();
         let Started {
             service,
             writer,

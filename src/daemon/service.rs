@@ -11,6 +11,7 @@ use crate::daemon::exchange::Exchange;
 use crate::daemon::exporters::Exporters;
 use crate::daemon::ingest::Ingest;
 use crate::daemon::ledger::Ledger;
+use crate::daemon::relay::{self, Relays};
 use crate::daemon::settings;
 use crate::daemon::worker::{Command, Worker};
 use crate::flowlog::Problem;
@@ -44,6 +45,8 @@ pub struct Parts {
     pub(super) ingest: Arc<Ingest>,
     /// What sends rows to the cloud.
     pub(super) sender: Arc<Sender>,
+    /// What is copied to other collectors.
+    pub(super) relays: Arc<Relays>,
     /// How it finds the cloud at the start.
     pub(super) cloud: Arc<Cloud>,
     /// The log store, open.
@@ -67,14 +70,16 @@ impl Service {
         }
     }
 
-    /// Takes new flow logs, a new inventory and new ways to the cloud into
-    /// force.
+    /// Takes new flow logs, a new inventory, new relays and new ways to the
+    /// cloud into force.
     ///
     /// # Errors
-    /// They contradict each other; what is in force stays.
+    /// They contradict each other or this host; what is in force stays.
     pub fn redefine(&self, config: &Config) -> Result<(), Vec<Problem>> {
         let definition = &config.definition;
         let table = Arc::new(RoutingTable::compile(definition, Some(&self.table()))?);
+        let relays = self.relays();
+        relays.go_by(&config.relays, |table| relay::give(self.workers(), &table))?;
         let cloud = Arc::new(self.cloud.load().reloaded(config));
         self.cloud.store(Arc::clone(&cloud));
         self.parts.sender.redirect(cloud);
@@ -152,6 +157,11 @@ impl Service {
     /// What sends rows to the cloud.
     pub(super) fn sender(&self) -> &Sender {
         &self.parts.sender
+    }
+
+    /// What is copied to other collectors.
+    pub(super) fn relays(&self) -> &Relays {
+        &self.parts.relays
     }
 
     /// The log store.

@@ -22,6 +22,7 @@ use crate::daemon::exporters::Exporters;
 use crate::daemon::ingest::{self, Ingest};
 use crate::daemon::lane::{self, Lane};
 use crate::daemon::ledger::Ledger;
+use crate::daemon::relay::Relays;
 use crate::daemon::sampling::SamplingPolicies;
 use crate::daemon::secrets::warn_of_secrets;
 use crate::daemon::service::{self, Service};
@@ -38,6 +39,8 @@ use crate::journal::Recovered;
 use crate::listen;
 use crate::listen::Bound;
 use crate::listen::LaneSockets;
+use crate::listen::Relay;
+use crate::listen::RelayTable;
 use crate::logstore;
 use crate::logstore::LogStore;
 use crate::session::Sessions;
@@ -95,6 +98,7 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
         tracing::warn!("{warning}");
     }
     say_buffers(&bound);
+    let (relays, relaying) = relays(config, &bound)?;
     let exporters_max = config.exporters.limits.sources_max;
     let exchange = Arc::new(Exchange::new(EXCHANGE_BYTES_MAX, exporters_max));
     let (sender, cloud) = sender(config, state, &ingest)?;
@@ -116,7 +120,9 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
         monotonic: Monotonic::start(),
     };
     let lanes = builder.lanes(&cells, ingest.journal());
-    let workers = workers(bound.lanes.into_iter().zip(lanes), builder.monotonic)?;
+    let relay = || Relay::new(Arc::clone(&relaying));
+    let sockets = bound.lanes.into_iter().map(|sockets| (sockets, relay()));
+    let workers = workers(sockets.zip(lanes), builder.monotonic)?;
     let keeper = keeper(config, ingest.journal(), &workers)?;
     let service = Service::new(service::Parts {
         table,
@@ -125,6 +131,7 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
         ledger: Ledger::new(cells, Arc::clone(&exchange), Arc::clone(&ingest)),
         ingest,
         sender,
+        relays: Arc::new(relays),
         cloud,
         exchange,
         store,
@@ -161,12 +168,24 @@ fn ingest(
 
 /// A thread for each lane.
 fn workers(
-    lanes: impl Iterator<Item = (LaneSockets, Lane)>,
+    lanes: impl Iterator<Item = ((LaneSockets, Relay), Lane)>,
     monotonic: Monotonic,
 ) -> Result<Arc<Vec<Worker>>> {
     let start = |(index, (sockets, lane))| Worker::start(index, lane, sockets, monotonic);
     let workers = lanes.enumerate().map(start).collect::<Result<_, _>>();
     Ok(Arc::new(workers.context("cannot start a lane's thread")?))
+}
+
+/// What is relayed, and the table that the lanes begin with.
+fn relays(config: &Config, bound: &Bound) -> Result<(Relays, Arc<RelayTable>)> {
+    let relays = Relays::new(bound.addresses.clone(), listen::System);
+    let mut table = Arc::default();
+    let problems = relays.go_by(&config.relays, |relaying| table = relaying);
+    if let Err(problems) = problems {
+        let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        anyhow::bail!("cannot relay: {}", lines.join("; "));
+    }
+    Ok((relays, table))
 }
 
 /// Begins to keep the flows that are open.

@@ -10,8 +10,8 @@ use crate::session::Stats;
 
 /// What one lane has done with all it received.
 ///
-/// `received = sessions.decoded + Σ refused` counts datagrams; `routed +
-/// resumed = repeated + held + open + handed + dropped` counts records once per
+/// `received = sessions.decoded + Σ refused + relayed_only` counts datagrams;
+/// `routed + resumed = repeated + held + open + handed + dropped` counts records once per
 /// route.
 /// Both hold in every publication.
 #[derive(Clone, Copy, Debug, FromBytes, Immutable, IntoBytes, KnownLayout)]
@@ -25,6 +25,8 @@ pub struct Terms {
     pub received_sizes: [u64; SIZES.len() + 1],
     /// Datagrams of senders on no allow-list.
     pub not_allowed: u64,
+    /// Datagrams that were relayed to other collectors and not decoded here.
+    pub relayed_only: u64,
     /// Datagrams longer than the receive buffer; part of no other count until
     /// here: the lane saw nothing of them.
     pub cut_short: u64,

@@ -185,6 +185,7 @@ pub(super) fn stats(reading: &Reading, store: &LogStore) -> Value {
             "received": sum.received + sum.cut_short,
             "decoded": sum.sessions.decoded,
             "refused": refused,
+            "relayed_only": sum.relayed_only,
             "missed": sum.missed,
         },
         "records": {

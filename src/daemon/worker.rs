@@ -16,6 +16,8 @@ use crate::daemon::snapshot::Piece;
 use crate::flow::PlanSettings;
 use crate::flowlog::RoutingTable;
 use crate::listen::LaneSockets;
+use crate::listen::Relay;
+use crate::listen::RelayTable;
 use crate::listen::Waker;
 use crate::session::Arrival;
 use crate::session::Peer;
@@ -32,6 +34,8 @@ const DRAIN_ROUNDS_MAX: u32 = 300;
 pub enum Command {
     /// Route by this table from now on.
     Route(Arc<RoutingTable>, PlanSettings),
+    /// Relay by this table from now on.
+    Relay(Arc<RelayTable>),
     /// Say who sends.
     Exporters(Sender<Census>),
     /// Say which Templates are known, in part, and how many there are.
@@ -61,7 +65,7 @@ impl Worker {
     pub fn start(
         index: usize,
         lane: Lane,
-        sockets: LaneSockets,
+        (sockets, relay): (LaneSockets, Relay),
         monotonic: Monotonic,
     ) -> io::Result<Self> {
         let (commands, inbox) = crossbeam_channel::unbounded();
@@ -69,6 +73,7 @@ impl Worker {
         let mut run = Run {
             lane,
             sockets,
+            relay,
             inbox,
             monotonic,
             complaints: RateLimit::new(2),
@@ -115,6 +120,7 @@ impl Worker {
 struct Run {
     lane: Lane,
     sockets: LaneSockets,
+    relay: Relay,
     inbox: Receiver<Command>,
     monotonic: Monotonic,
     /// What goes wrong here does so many times a second.
@@ -161,11 +167,18 @@ impl Run {
                 return 0;
             }
         };
-        let began = Instant::now();
         let monotonic_ms = self.monotonic.now_ms();
+        let lane = &mut self.lane;
+        self.relay
+            .send(&received, monotonic_ms, |exporter| lane.hears(exporter));
+        let began = Instant::now();
         let mut count = 0;
-        for datagram in received.datagrams() {
+        for (index, datagram) in received.datagrams().enumerate() {
             count += 1;
+            if self.relay.is_only(index) {
+                lane.pass_by(datagram.bytes);
+                continue;
+            }
             let peer = Peer {
                 exporter: datagram.peer.ip(),
                 port: datagram.peer.port(),
@@ -175,7 +188,7 @@ impl Run {
                 monotonic_ms,
                 unix_ms: datagram.unix_ms,
             };
-            self.lane.datagram(datagram.bytes, peer, arrival);
+            lane.datagram(datagram.bytes, peer, arrival);
         }
         if count > 0 {
             self.decoding_time.record(began.elapsed());
@@ -204,6 +217,7 @@ impl Run {
         // Whoever asked may have given up waiting: a failed answer is no fault.
         match command {
             Command::Route(table, settings) => self.lane.route_by(table, settings),
+            Command::Relay(table) => self.relay.go_by(table),
             Command::Exporters(answer) => drop(answer.send(self.lane.census())),
             Command::Templates(page, answer) => {
                 drop(answer.send(self.lane.templates(page, self.now())));

@@ -135,10 +135,10 @@ fn template_datagram() -> Vec<u8> {
 }
 
 /// One scrape, summed over labels.
-struct Metrics(HashMap<String, u64>);
+pub(crate) struct Metrics(HashMap<String, u64>);
 
 impl Metrics {
-    fn scrape(daemon: &Daemon) -> Self {
+    pub(crate) fn scrape(daemon: &Daemon) -> Self {
         let mut sums: HashMap<String, u64> = HashMap::new();
         for line in daemon.text("/metrics").lines() {
             if line.starts_with('#') || line.is_empty() {
@@ -153,7 +153,7 @@ impl Metrics {
         Self(sums)
     }
 
-    fn get(&self, name: &str) -> u64 {
+    pub(crate) fn get(&self, name: &str) -> u64 {
         *self
             .0
             .get(name)
@@ -165,16 +165,17 @@ impl Metrics {
         self.get("flowlogd_daemon_hand_over_bytes") + self.get("flowlogd_journal_memory_bytes")
     }
 
-    fn missed(&self) -> u64 {
+    pub(crate) fn missed(&self) -> u64 {
         self.get("flowlogd_listen_kernel_dropped_datagrams_total")
     }
 
     /// Both accounts, exactly.
-    fn check(&self) {
+    pub(crate) fn check(&self) {
         let received = self.get("flowlogd_listen_datagrams_total");
         let decoded = self.get("flowlogd_session_decoded_datagrams_total");
         let refused = self.get("flowlogd_session_refused_datagrams_total");
-        assert_eq!(received, decoded + refused, "datagrams");
+        let only = self.get("flowlogd_listen_relayed_only_datagrams_total");
+        assert_eq!(received, decoded + refused + only, "datagrams");
         for unit in ["records", "octets", "packets"] {
             let total = |stem: &str| self.get(&format!("flowlogd_{stem}_{unit}_total"));
             let now = |stem: &str| self.get(&format!("flowlogd_{stem}_{unit}"));

@@ -9,6 +9,7 @@ macro_rules! table {
 }
 
 mod delivery;
+mod relay;
 mod table;
 mod tell;
 
@@ -24,6 +25,7 @@ use crate::daemon::ledger::Reading;
 use crate::daemon::terms::{SIZES, Terms};
 use crate::flow::Amount;
 use crate::journal::DestinationId;
+use crate::listen::RelayTotals;
 use crate::logstore;
 use crate::logstore::LogStore;
 use crate::sink::Destination;
@@ -52,6 +54,8 @@ pub(super) struct Scrape {
     outlets: Vec<(DestinationId, Destination, OutletStats)>,
     /// Memory of requests, in octets.
     sending_bytes: u64,
+    /// What is copied to other collectors.
+    relays: Vec<(String, RelayTotals)>,
 }
 
 /// What the log store says of itself.
@@ -77,6 +81,9 @@ enum Value {
     Count(fn(&Scrape) -> u64),
     /// Only grows; one series for each value of a label, all every time.
     CountBy(&'static str, fn(&Scrape) -> Vec<(String, u64)>),
+    /// Only grows; one series for each pair of values of two labels, which stand
+    /// side by side with a comma between.
+    CountByTwo(&'static str, fn(&Scrape) -> Vec<Pair>),
     /// Goes up and down.
     Level(fn(&Scrape) -> u64),
     /// Goes up and down; one series for each value of a label, all every time.
@@ -88,6 +95,9 @@ enum Value {
     /// Not read here: [`tell`] has it when it happens.
     Told(Kind, Option<&'static str>),
 }
+
+/// Values of two labels, and what is counted for both.
+type Pair = ([String; 2], u64);
 
 /// Reads all numbers, sets every metric and renders the text: one scrape at a
 /// time, so that all lines are of one reading.
@@ -131,6 +141,7 @@ impl Scrape {
         waiting_bytes: usize,
         store: &LogStore,
         sender: &Sender,
+        relays: Vec<(String, RelayTotals)>,
     ) -> Self {
         let parts = store.parts();
         let stored = Stored {
@@ -146,6 +157,7 @@ impl Scrape {
             stored,
             outlets: sender.stats(),
             sending_bytes: u64::try_from(sender.memory().0).unwrap_or(u64::MAX),
+            relays,
         }
     }
 
@@ -190,6 +202,12 @@ impl Metric {
                     counter!(name, *key => label).absolute(count);
                 }
             }
+            Value::CountByTwo(keys, read) => {
+                let (first, second) = keys.split_once(", ").unwrap_or((keys, ""));
+                for ([one, other], count) in read(scrape) {
+                    counter!(name, first => one, second => other).absolute(count);
+                }
+            }
             Value::Level(read) => gauge!(name).set(approximate(read(scrape))),
             Value::LevelBy(key, read) => {
                 for (label, level) in read(scrape) {
@@ -224,7 +242,9 @@ impl Metric {
         };
         match self.value {
             Value::Count(_) => one(Kind::Counter, None),
-            Value::CountBy(label, _) => one(Kind::Counter, Some(label)),
+            Value::CountByTwo(label, _) | Value::CountBy(label, _) => {
+                one(Kind::Counter, Some(label))
+            }
             Value::Level(_) => one(Kind::Gauge, None),
             Value::LevelBy(label, _) => one(Kind::Gauge, Some(label)),
             Value::Moved(_) => account(Kind::Counter, "_total"),

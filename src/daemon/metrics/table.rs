@@ -6,9 +6,10 @@
 
 use super::Metric;
 use super::Scrape;
-use super::Value::{Count, CountBy, Held, Level, LevelBy, Moved, Told};
+use super::Value::{Count, CountBy, CountByTwo, Held, Level, LevelBy, Moved, Told};
 use super::delivery::{JOURNAL, SINK};
 use super::labels;
+use super::relay;
 use super::telling;
 use crate::flow::EndReason;
 use crate::telemetry::Kind;
@@ -39,6 +40,16 @@ const LISTEN: &[Metric] = table! {
         Count(|now| now.sum.receive_errors);
     "flowlogd_listen_receive_buffer_bytes" "Receive buffer the kernel granted each lane's socket, in octets; the least of a port."
         Told(Kind::Gauge, Some("port"));
+    "flowlogd_listen_relayed_only_datagrams_total" "Datagrams copied to other collectors and not decoded here."
+        Count(|now| now.sum.relayed_only);
+    "flowlogd_listen_relayed_datagrams_total" "Copies of datagrams sent to other collectors."
+        CountBy("destination", |now| relay::by_destination(now, |of| of.sent));
+    "flowlogd_listen_relayed_octets_total" "Octets of these copies, without IP and UDP headers."
+        CountBy("destination", |now| relay::by_destination(now, |of| of.octets));
+    "flowlogd_listen_relay_unreachable_total" "Times a host said that nobody takes the copies sent before."
+        CountBy("destination", |now| relay::by_destination(now, |of| of.unreachable));
+    "flowlogd_listen_relay_dropped_datagrams_total" "Copies of datagrams that were not sent."
+        CountByTwo("destination, reason", relay::dropped);
 };
 
 const WIRE: &[Metric] = table! {

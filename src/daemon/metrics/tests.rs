@@ -85,6 +85,7 @@ fn scrape() -> Scrape {
         dropped: amount(),
         not_allowed: 3,
         cut_short: 2,
+        relayed_only: 5,
         ..Terms::default()
     };
     let handed = lane.handed + lane.handed;
@@ -115,7 +116,7 @@ fn scrape() -> Scrape {
     lane.sessions.decoded = 70;
     lane.sessions.refused = std::array::from_fn(|index| index as u64);
     let not_decoded: u64 = lane.refused().map(|(_, count)| count).sum();
-    lane.received = lane.sessions.decoded + not_decoded - lane.cut_short;
+    lane.received = lane.sessions.decoded + not_decoded + lane.relayed_only - lane.cut_short;
     let lanes = vec![lane, lane];
     let reading = Reading {
         lanes,
@@ -133,6 +134,7 @@ fn scrape() -> Scrape {
         stored: Stored::default(),
         outlets: Vec::new(),
         sending_bytes: 0,
+        relays: Vec::new(),
     }
 }
 
@@ -176,6 +178,7 @@ fn imbalances(text: &str) -> Vec<String> {
         vec![
             "flowlogd_session_decoded_datagrams_total".to_owned(),
             "flowlogd_session_refused_datagrams_total".to_owned(),
+            "flowlogd_listen_relayed_only_datagrams_total".to_owned(),
         ],
     )];
     for unit in ["records", "octets", "packets"] {
