@@ -29,6 +29,7 @@ mod openvswitch;
 mod peers;
 #[cfg(feature = "logstore")]
 mod queries;
+mod relay;
 mod resume;
 mod sender;
 mod support;

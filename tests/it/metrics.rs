@@ -146,7 +146,7 @@ fn a_scrape_is_what_the_document_says_and_promtool_likes_it() {
     // A log service that nobody runs.
     let settings = format!(
         "active-s = 2\ninactive-s = 1\n[sls]\nendpoint = \"127.0.0.1:9\"\nlinger-ms = 10\n\
-         access-key-file = {key:?}\n"
+         access-key-file = {key:?}\n[[relay]]\nto = [\"127.0.0.1:9\"]\n"
     );
     let daemon = Daemon::start(&flow_log(&settings));
     let mut exporter = V5Exporter::new(9, daemon.port);
