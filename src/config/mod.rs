@@ -36,6 +36,7 @@ pub use journal::{Journal, WhenFull};
 pub use listen::{Listen, Steering};
 pub use log::{Format, Level, Log};
 pub use logstore::{Keep, LogStore, Query};
+pub use netflow::Netflow;
 pub use problem::Problems;
 pub use sls::{Compression, DrainOrder, Service, ShardHash, Sls};
 pub use state::State;
@@ -60,6 +61,8 @@ pub struct Config {
     pub definition: Definition,
     /// Which datagrams are copied to other collectors.
     pub relays: Vec<RelayRule>,
+    /// Bounds of re-export to other collectors.
+    pub netflow: Netflow,
     /// The log service.
     pub sls: Sls,
     /// What keeps rows until they are delivered.
@@ -136,6 +139,7 @@ impl Config {
             definition,
             relays: relay::read(table, &listen.addresses),
             listen,
+            netflow: table.section("netflow", Netflow::read),
             sls: table.section("sls", Sls::read),
             journal: table.section("journal", Journal::read),
             logstore,
@@ -156,6 +160,7 @@ impl Default for Config {
             cache: Cache::default(),
             definition: flow_log::default(),
             relays: Vec::new(),
+            netflow: Netflow::default(),
             sls: Sls::default(),
             journal: Journal::default(),
             logstore: LogStore::default(),

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::cache::CacheType;
 use crate::element::ElementId;
+use crate::flow::Filter;
 use crate::flowlog::Device;
 use crate::flowlog::ExportedDomains;
 use crate::flowlog::ExportedOrigin;

@@ -37,6 +37,8 @@ pub struct Accounts {
     pub store: Output,
     /// What becomes of it on the way to the log service.
     pub sls: Output,
+    /// What becomes of it on the way to other collectors.
+    pub netflow: Output,
 }
 
 /// `handed = in_flight + taken + refused + spared`.
@@ -101,6 +103,7 @@ impl Exchange {
         inner.accounts.handed += parcel.amount;
         inner.accounts.store.in_flight += parcel.amount;
         inner.accounts.sls.in_flight += parcel.amount;
+        inner.accounts.netflow.in_flight += parcel.amount;
         inner.queue.push_back((Instant::now(), parcel));
         publish();
         drop(inner);
@@ -179,6 +182,7 @@ impl Books for Exchange {
         let output = match side {
             Side::Store => &mut inner.accounts.store,
             Side::Sls => &mut inner.accounts.sls,
+            Side::Netflow => &mut inner.accounts.netflow,
         };
         output.in_flight = output.in_flight - ended.sum();
         output.ended.add(&ended);

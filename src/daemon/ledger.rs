@@ -6,8 +6,9 @@
 //! * records with their octets and packets, once per route they take:
 //!   `routed + resumed = repeated + held + open + handed + dropped` per lane;
 //!   behind the lanes, for each output, `Σ handed = in flight + taken + refused +
-//!   spared`; and for the cloud `carried over + taken = pending + acked + evicted
-//!   + damaged`.
+//!   spared`; for the cloud `carried over + taken = pending + acked + evicted +
+//!   damaged`; and for each collector `offered = pending + sent + Σ unsent`, with
+//!   `Σ offered = taken + copies`.
 //!
 //! A lane publishes all its terms at once; amounts leave a lane only under the
 //! lock of the [`Exchange`], and reach the journal only under that of
@@ -22,6 +23,7 @@ use crate::daemon::ingest::{Ingest, sent};
 use crate::daemon::terms::{TERMS, Terms};
 use crate::flow::Amount;
 use crate::journal;
+use crate::sink::netflow::ExportsReading;
 
 /// All accounts, wherever they are kept.
 #[derive(Clone, Debug)]
@@ -42,6 +44,8 @@ pub struct Reading {
     pub carried: Amount,
     /// The journal, with what each destination has.
     pub journal: journal::Stats,
+    /// What is re-exported, with what each collector has.
+    pub exports: ExportsReading,
 }
 
 impl Ledger {
@@ -71,6 +75,7 @@ impl Ledger {
             accounts,
             carried: self.ingest.carried(),
             journal: self.ingest.journal_stats(),
+            exports: self.ingest.exports().read(),
         }
     }
 }
@@ -113,7 +118,12 @@ impl Reading {
         };
         expect("routed in the lanes", sum.routed + sum.resumed, handled);
         expect("handed over by the lanes", sum.handed, accounts.handed);
-        for (what, output) in [("log store", accounts.store), ("SLS", accounts.sls)] {
+        let outputs = [
+            ("log store", accounts.store),
+            ("SLS", accounts.sls),
+            ("collectors", accounts.netflow),
+        ];
+        for (what, output) in outputs {
             let behind = output.in_flight + output.ended.sum();
             expect(&format!("handed over, for {what}"), accounts.handed, behind);
         }
@@ -123,6 +133,16 @@ impl Reading {
             self.carried + accounts.sls.ended.taken,
             behind,
         );
+        let exports = &self.exports;
+        let offered = exports.sum();
+        let copied = exports.taken + exports.copies;
+        expect("offered to collectors", copied, offered.offered);
+        expect(
+            "taken for collectors",
+            accounts.netflow.ended.taken,
+            exports.taken,
+        );
+        expect("ended at collectors", offered.offered, offered.sum());
         gaps
     }
 }

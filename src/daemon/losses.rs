@@ -17,11 +17,13 @@ pub enum Place {
     Journal,
     /// The log store could not take them.
     LogStore,
+    /// A collector that they are re-exported to took others too slowly.
+    Export,
 }
 
 impl Place {
     /// All of them, in the order of a record's way.
-    pub const ALL: [Self; 3] = [Self::HandOver, Self::Journal, Self::LogStore];
+    pub const ALL: [Self; 4] = [Self::HandOver, Self::Journal, Self::LogStore, Self::Export];
 
     /// What it is called in the log.
     pub const fn words(self) -> &'static str {
@@ -29,6 +31,7 @@ impl Place {
             Self::HandOver => "hand-over",
             Self::Journal => "journal",
             Self::LogStore => "log store",
+            Self::Export => "queue of a collector",
         }
     }
 
@@ -38,6 +41,7 @@ impl Place {
             Self::HandOver => "hand-over",
             Self::Journal => "journal",
             Self::LogStore => "log-store",
+            Self::Export => "export",
         }
     }
 }
@@ -48,6 +52,7 @@ pub struct Lost {
     hand_over: Amount,
     journal: Amount,
     log_store: Amount,
+    export: Amount,
 }
 
 /// What was dropped since the start, by exporter.
@@ -115,6 +120,7 @@ impl Index<Place> for Lost {
             Place::HandOver => &self.hand_over,
             Place::Journal => &self.journal,
             Place::LogStore => &self.log_store,
+            Place::Export => &self.export,
         }
     }
 }
@@ -125,6 +131,7 @@ impl IndexMut<Place> for Lost {
             Place::HandOver => &mut self.hand_over,
             Place::Journal => &mut self.journal,
             Place::LogStore => &mut self.log_store,
+            Place::Export => &mut self.export,
         }
     }
 }
@@ -154,6 +161,7 @@ mod tests {
             hand_over: records(hand_over),
             journal: Amount::default(),
             log_store: records(log_store),
+            export: Amount::default(),
         };
         assert_eq!(losses.of(first), lost(1, 8));
         assert_eq!(losses.of(second), lost(2, 0));

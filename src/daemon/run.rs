@@ -268,6 +268,7 @@ impl Daemon {
             if writer.join().is_err() {
                 tracing::error!("the writer panicked; what it had not written is lost");
             }
+            drained.ingest().exports().close();
             if let Err(error) = drained.store().flush() {
                 tracing::error!(%error, "the last flows are in the journal only");
             }

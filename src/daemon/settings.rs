@@ -1,6 +1,7 @@
 //! The configuration in each room's own terms.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use crate::config::DrainOrder;
 use crate::config::Sls;
 use crate::config::TemplateScope;
 use crate::config::WhenFull;
+use crate::daemon::clock;
 use crate::daemon::exporters;
 use crate::daemon::ingest::Policy;
 use crate::flow::PlanSettings;
@@ -21,6 +23,8 @@ use crate::journal;
 use crate::logstore;
 use crate::session;
 use crate::sink::Compression;
+use crate::sink::netflow::ExportsSettings;
+use crate::sink::netflow::Safety;
 use crate::sink::sls::{Limits, Order, SenderSettings, ShardHash, Transport};
 
 /// What one of several lanes may keep of exporters.
@@ -156,6 +160,19 @@ pub(super) fn sender(config: &Config, state: &Path) -> SenderSettings {
         create: sls.create,
         dead_letter_octets_max: sls.dead_letter_bytes,
         ..SenderSettings::new(journal_directory(state))
+    }
+}
+
+/// How flows are re-exported by a daemon that listens on these addresses.
+pub(super) fn exports(config: &Config, listening: &[SocketAddr]) -> ExportsSettings {
+    let netflow = &config.netflow;
+    ExportsSettings {
+        safety: Safety::new(listening.to_vec(), netflow.reconnect),
+        collectors_max: netflow.collectors_max,
+        queue_bytes_max: netflow.queue_bytes,
+        templates_max: netflow.templates_max,
+        samplers_max: netflow.samplers_max,
+        started_ms: clock::unix_ms(),
     }
 }
 

@@ -45,6 +45,7 @@ use crate::logstore;
 use crate::logstore::LogStore;
 use crate::session::Sessions;
 use crate::sink::Sender;
+use crate::sink::netflow::Exports;
 use crate::sink::sls::Directory;
 use crate::telemetry::Metrics;
 
@@ -88,7 +89,6 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
     let settings = settings::log_store(config, dir, budget.store_bytes);
     let store = LogStore::open(settings).context("cannot open the log store")?;
     let store = Arc::new(store);
-    let ingest = Arc::new(ingest(config, state, &budget, &store)?);
     let table = match RoutingTable::compile(&config.definition, None) {
         Ok(table) => Arc::new(table),
         Err(problems) => anyhow::bail!("the flow logs contradict each other: {problems:?}"),
@@ -99,6 +99,9 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
     }
     say_buffers(&bound);
     let (relays, relaying) = relays(config, &bound)?;
+    let exports = Arc::new(Exports::new(settings::exports(config, &bound.addresses)));
+    let ingest = ingest(config, state, &budget, &store, exports)?;
+    let ingest = Arc::new(ingest);
     let exporters_max = config.exporters.limits.sources_max;
     let exchange = Arc::new(Exchange::new(EXCHANGE_BYTES_MAX, exporters_max));
     let (sender, cloud) = sender(config, state, &ingest)?;
@@ -154,6 +157,7 @@ fn ingest(
     state: &Path,
     budget: &DiskBudget,
     store: &Arc<LogStore>,
+    exports: Arc<Exports>,
 ) -> Result<Ingest> {
     let settings = settings::journal(config, budget, store.next_seq());
     let dir = settings::journal_directory(state);
@@ -163,7 +167,12 @@ fn ingest(
         tracing::info!(?recovered, "the journal of the last run");
     }
     let policy = settings::policy(config);
-    Ok(Ingest::new(Arc::new(journal), Arc::clone(store), policy)?)
+    Ok(Ingest::new(
+        Arc::new(journal),
+        Arc::clone(store),
+        exports,
+        policy,
+    )?)
 }
 
 /// A thread for each lane.

@@ -19,6 +19,7 @@ use crate::session::ExporterView;
 use crate::session::TemplateView;
 use crate::session::Trust;
 use crate::sink::Destination;
+use crate::sink::netflow::CollectorReading;
 use crate::sink::sls::OutletStats;
 use crate::wire::Reason;
 use crate::wire::TemplateKind;
@@ -203,6 +204,7 @@ pub(super) fn stats(reading: &Reading, store: &LogStore) -> Value {
             "not_kept": accounts.store.ended.spared,
         },
         "sls": sls(reading),
+        "netflow": netflow(reading),
         "journal": {
             "next_seq": reading.journal.next_seq,
             "durable_to": reading.journal.durable_to,
@@ -235,6 +237,41 @@ fn sls(reading: &Reading) -> Value {
         "acked": sent.acked,
         "evicted": sent.evicted,
         "damaged": sent.damaged,
+    })
+}
+
+/// The ways to other collectors.
+fn netflow(reading: &Reading) -> Value {
+    let (output, exports) = (reading.accounts.netflow, &reading.exports);
+    let collectors = exports.collectors.iter().map(collector);
+    json!({
+        "in_flight": output.in_flight,
+        "taken": output.ended.taken,
+        "copies": exports.copies,
+        "not_sent": output.ended.spared,
+        "collectors": collectors.collect::<Vec<_>>(),
+    })
+}
+
+fn collector(of: &CollectorReading) -> Value {
+    let lacking = of.tally.lacking.by_label();
+    let lacking: Map<String, Value> = lacking
+        .map(|(what, count)| (what.to_owned(), count.into()))
+        .collect();
+    json!({
+        "name": of.name,
+        "offered": of.tally.offered,
+        "pending": of.tally.pending,
+        "sent": of.tally.sent,
+        "unsent": of.tally.unsent,
+        "failures": of.tally.failures,
+        "lacking": lacking,
+        "messages": of.tally.messages,
+        "octets": of.tally.octets,
+        "data_records": of.tally.records,
+        "sessions": of.tally.sessions,
+        "templates": of.tally.templates,
+        "queued_bytes": of.queued_bytes,
     })
 }
 

@@ -16,6 +16,7 @@ use super::ROUTES_MAX;
 use super::Transport;
 use super::Unclaimed;
 use super::change::LIVE_MAX;
+use super::refusal;
 
 /// One thing that is wrong with a definition.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -116,6 +117,12 @@ fn destination(log: &FlowLog, at: impl Fn(&str) -> String, problems: &mut Vec<Pr
 }
 
 fn collector(target: &NetflowTarget, at: &impl Fn(&str) -> String, problems: &mut Vec<Problem>) {
+    // Which addresses are our own, the definition does not know.
+    let address = target.server.address();
+    if let Some(why) = address.and_then(|address| refusal(address, &[])) {
+        let what = format!("{} {why}", target.server);
+        problems.push(Problem::new(at("server"), what, "name a collector"));
+    }
     if target.transport == Transport::Tcp && target.version != NetflowVersion::V10 {
         let what = format!("{} is not spoken over TCP", target.version.label());
         problems.push(Problem::new(at("transport"), what, "use version = \"v10\""));

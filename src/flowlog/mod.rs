@@ -21,8 +21,8 @@ pub use check::Problem;
 pub use destination::{Refusal, refusal};
 pub use netflow::{
     ExportedDomains, ExportedOrigin, ExportedSampling, MESSAGE_BYTES, MESSAGE_BYTES_DEFAULT,
-    NETFLOW_PORT, NetflowOutput, NetflowTarget, NetflowVersion, OUTPUTS_MAX, Refresh, Server,
-    ServerError, Transport,
+    MESSAGES_PER_S_DEFAULT, NETFLOW_PORT, NetflowOutput, NetflowTarget, NetflowVersion,
+    OUTPUTS_MAX, Refresh, Server, ServerError, Transport,
 };
 pub use prefix::{Prefix, PrefixError};
 pub use resource::{

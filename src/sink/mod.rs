@@ -1,8 +1,9 @@
-//! Where rows go that leave the house: Logstores of SLS.
+//! Where rows go that leave the house: Logstores of SLS, other collectors.
 //!
 //! What both sides of the SLS API need is here by name, for the room that
 //! answers as the service does.
 
+pub mod netflow;
 pub mod sls;
 
 pub use sls::sign;

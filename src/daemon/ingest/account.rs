@@ -12,13 +12,15 @@ use crate::logstore::amount_of;
 use crate::logstore::amounts_by_exporter;
 use crate::sink::Destination;
 
-/// One of the two ways out of the daemon.
+/// One of the ways out of the daemon.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::daemon) enum Side {
     /// Into the log store.
     Store,
     /// Into the journal, for the log service.
     Sls,
+    /// To other collectors.
+    Netflow,
 }
 
 /// What one side did with what it was given.
@@ -87,6 +89,7 @@ pub(super) struct Settling<'a> {
     /// What of the batch has not ended.
     store_left: Amount,
     sls_left: Amount,
+    netflow_left: Amount,
     /// What was refused, and why.
     pub(super) refusals: Vec<Refusal>,
 }
@@ -98,6 +101,7 @@ impl<'a> Settling<'a> {
             books,
             store_left: amount,
             sls_left: amount,
+            netflow_left: amount,
             refusals: Vec::new(),
         }
     }
@@ -107,6 +111,7 @@ impl<'a> Settling<'a> {
         let left = match side {
             Side::Store => &mut self.store_left,
             Side::Sls => &mut self.sls_left,
+            Side::Netflow => &mut self.netflow_left,
         };
         *left = *left - ended.sum();
         self.books.settle(side, ended);
@@ -126,7 +131,12 @@ impl<'a> Settling<'a> {
 
     /// What has not ended was not meant for its side.
     pub(super) fn close(mut self) -> Vec<Refusal> {
-        for (side, spared) in [(Side::Store, self.store_left), (Side::Sls, self.sls_left)] {
+        let left = [
+            (Side::Store, self.store_left),
+            (Side::Sls, self.sls_left),
+            (Side::Netflow, self.netflow_left),
+        ];
+        for (side, spared) in left {
             let ended = Ended {
                 spared,
                 ..Ended::default()

@@ -2,7 +2,8 @@
 //! the log store at once, sent by the sender when they are durable.
 //!
 //! ```text
-//! exchange ─► writer ─► sort by outlet ─► journal ──► sender ─► cloud
+//!                    ┌─► collectors of flow logs
+//! exchange ─► writer ─┴► sort by outlet ─► journal ──► sender ─► cloud
 //!                                            │ number
 //! PutLogs ───────────────────────────────────┴──► log store
 //! committer: commit, acknowledge what is in parts, persist progress
@@ -37,6 +38,7 @@ use crate::journal::Refused;
 use crate::logstore::LogStore;
 use crate::logstore::LogstoreName;
 use crate::sink::Destination;
+use crate::sink::netflow::Exports;
 
 pub(super) use account::{Books, Ended, Refusal, Side, sent};
 pub(super) use commit::{Commits, commit};
@@ -52,6 +54,7 @@ use outlet::register;
 pub(super) struct Ingest {
     journal: Arc<Journal>,
     store: Arc<LogStore>,
+    exports: Arc<Exports>,
     policy: ArcSwap<Policy>,
     commits: Commits,
     /// Held from a row's number to its place in the log store, which takes
@@ -72,6 +75,7 @@ impl Ingest {
     pub(super) fn new(
         journal: Arc<Journal>,
         store: Arc<LogStore>,
+        exports: Arc<Exports>,
         policy: Policy,
     ) -> Result<Self, replay::ReplayError> {
         store.number_by(journal.id());
@@ -80,6 +84,7 @@ impl Ingest {
         Ok(Self {
             journal,
             store,
+            exports,
             policy: ArcSwap::from_pointee(policy),
             commits: Commits::default(),
             order: Mutex::default(),
@@ -121,6 +126,7 @@ impl Ingest {
             amount,
         } = parcel;
         let mut settling = Settling::new(amount, books);
+        self.export(&batch, &routes, &mut settling);
         match self.sorted(batch, &routes) {
             Ok(sorted) => {
                 if sorted.lost.num_rows() > 0 {
@@ -136,6 +142,23 @@ impl Ingest {
             }
         }
         settling.close()
+    }
+
+    /// Hands rows to the collectors of their flow logs.
+    fn export(&self, batch: &FlowBatch, routes: &Arc<RoutingTable>, settling: &mut Settling<'_>) {
+        // At no moment a reader of all accounts finds the rows in two, or in none.
+        let still = self.still();
+        let offered = self.exports.offer(batch, routes);
+        settling.settle(Side::Netflow, Ended::taken(offered.taken));
+        drop(still);
+        if !offered.full.is_empty() {
+            settling.refusals.push(Refusal {
+                place: Place::Export,
+                amount: offered.full_amount(),
+                exporters: offered.full,
+                why: "a collector takes them too slowly".to_owned(),
+            });
+        }
     }
 
     fn sorted(&self, batch: FlowBatch, table: &RoutingTable) -> Result<sort::Sorted, Refusal> {
@@ -230,6 +253,11 @@ impl Ingest {
     /// The journal.
     pub(super) fn journal(&self) -> &Arc<Journal> {
         &self.journal
+    }
+
+    /// What is re-exported.
+    pub(super) fn exports(&self) -> &Arc<Exports> {
+        &self.exports
     }
 
     /// The log store.

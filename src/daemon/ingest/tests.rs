@@ -20,6 +20,7 @@ use crate::logstore;
 use crate::logstore::Limits;
 use crate::logstore::LogstoreName;
 use crate::logstore::Query;
+use crate::sink::netflow::Exports;
 use crate::sink::{Content, Log, LogGroup};
 
 /// Three flow logs: one stays here, two are sent, one of these to the logstore
@@ -74,7 +75,9 @@ impl House {
         let disk = Disk::new(self.dir.path().join("journal"));
         let (journal, _) = Journal::open(settings, disk).unwrap();
         let policy = settings::policy(&self.config);
-        let ingest = Ingest::new(Arc::new(journal), store, policy).unwrap();
+        let exports = Exports::new(settings::exports(&self.config, &[]));
+        let ingest = Ingest::new(Arc::new(journal), store, Arc::new(exports), policy);
+        let ingest = ingest.unwrap();
         ingest.name(&self.table);
         self.ingest = Some(Arc::new(ingest));
     }
@@ -154,6 +157,7 @@ impl House {
 struct Page {
     store: Ended,
     sls: Ended,
+    netflow: Ended,
 }
 
 impl Books for RefCell<Page> {
@@ -162,6 +166,7 @@ impl Books for RefCell<Page> {
         match side {
             Side::Store => page.store.add(&ended),
             Side::Sls => page.sls.add(&ended),
+            Side::Netflow => page.netflow.add(&ended),
         }
     }
 }

@@ -9,6 +9,7 @@ macro_rules! table {
 }
 
 mod delivery;
+mod export;
 mod relay;
 mod table;
 mod tell;

@@ -8,6 +8,7 @@ use super::Metric;
 use super::Scrape;
 use super::Value::{Count, CountBy, CountByTwo, Held, Level, LevelBy, Moved, Told};
 use super::delivery::{JOURNAL, SINK};
+use super::export::EXPORT;
 use super::labels;
 use super::relay;
 use super::telling;
@@ -15,7 +16,7 @@ use crate::flow::EndReason;
 use crate::telemetry::Kind;
 use crate::wire::Reason;
 
-pub(super) const ROOMS: [(&str, &[Metric]); 11] = [
+pub(super) const ROOMS: [(&str, &[Metric]); 12] = [
     ("listen", LISTEN),
     ("wire", WIRE),
     ("session", SESSION),
@@ -25,6 +26,7 @@ pub(super) const ROOMS: [(&str, &[Metric]); 11] = [
     ("journal", JOURNAL),
     ("logstore", LOGSTORE),
     ("sink", SINK),
+    ("sink/netflow", EXPORT),
     ("config", CONFIG),
     ("daemon", DAEMON),
 ];

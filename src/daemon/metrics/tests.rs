@@ -13,6 +13,7 @@ use crate::journal;
 use crate::journal::Amounts;
 use crate::journal::DestinationStats;
 use crate::session::{OrphanStats, SequenceCounts, Stats};
+use crate::sink::netflow::{CollectorReading, ExportsReading, Tally};
 use crate::telemetry::Metrics;
 
 #[test]
@@ -101,7 +102,12 @@ fn scrape() -> Scrape {
         handed,
         store: output(lane.unclaimed, lane.repeated),
         sls: output(lane.repeated, lane.held),
+        netflow: output(lane.open, Amount::default()),
     };
+    let mut tally = Tally::default();
+    tally.offer(lane.handed + lane.held);
+    tally.send(lane.held);
+    tally.drop("filtered", lane.repeated);
     let sent = Amounts {
         pending: amount(),
         acked: amount() + lane.handed,
@@ -125,6 +131,15 @@ fn scrape() -> Scrape {
         journal: journal::Stats {
             destinations: vec![destination("sls/-/-/proj/flows", sent)],
             ..journal::Stats::default()
+        },
+        exports: ExportsReading {
+            collectors: vec![CollectorReading {
+                name: "v9 udp 192.0.2.9:9995".to_owned(),
+                tally,
+                queued_bytes: 1,
+            }],
+            taken: lane.handed,
+            copies: lane.held,
         },
     };
     Scrape {
@@ -202,6 +217,20 @@ fn imbalances(text: &str) -> Vec<String> {
             sides.push((vec![total("daemon_handed_over", unit)], behind));
         }
         let sls = |stem: &str| total(&format!("sink_sls_{stem}"), unit);
+        let netflow = |stem: &str| total(&format!("sink_netflow_{stem}"), unit);
+        let netflow_now = |stem: &str| now(&format!("sink_netflow_{stem}"), unit);
+        sides.push((
+            vec![total("daemon_handed_over", unit)],
+            vec![
+                netflow_now("in_flight"),
+                netflow("taken"),
+                netflow("spared"),
+            ],
+        ));
+        sides.push((
+            vec![netflow("taken"), netflow("copies")],
+            vec![netflow_now("pending"), netflow("sent"), netflow("unsent")],
+        ));
         sides.push((
             vec![sls("carried_over"), sls("journaled")],
             vec![

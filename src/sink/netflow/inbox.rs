@@ -1,0 +1,162 @@
+//! Rows that wait for one collector, and the account of all that it got.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::Condvar;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::flow::Amount;
+use crate::flow::FlowBatch;
+use crate::flowlog::RoutingTable;
+
+use super::tally::Tally;
+
+/// A batch, some rows of which are for a collector.
+#[derive(Clone, Debug)]
+pub(super) struct Shipment {
+    /// Shared with other collectors.
+    pub(super) batch: Arc<FlowBatch>,
+    /// What the rows' routes are resolved by.
+    pub(super) routes: Arc<RoutingTable>,
+    /// Routes of the rows that are for this collector, sorted.
+    pub(super) chosen: Vec<u16>,
+}
+
+impl Shipment {
+    /// Whether a row is for the collector.
+    pub(super) fn has(&self, row: usize) -> bool {
+        let route = self.batch.routes().get(row);
+        route.is_some_and(|route| self.chosen.binary_search(route).is_ok())
+    }
+}
+
+/// What [`Inbox::take`] found.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// The oldest shipment.
+    Shipment(Shipment),
+    /// Nothing came.
+    Nothing,
+    /// Nothing will come any more.
+    Closed,
+}
+
+/// A queue that is bounded in octets, with its account.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    waiting: Mutex<Waiting>,
+    arrived: Condvar,
+    bytes_max: usize,
+    book: Mutex<Tally>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    queue: VecDeque<Shipment>,
+    bytes: usize,
+    is_closed: bool,
+    /// When something was last offered.
+    offered: Instant,
+}
+
+impl Inbox {
+    /// Holds at most `bytes_max` octets of batches, and always room for one.
+    pub(super) fn new(bytes_max: usize) -> Self {
+        let waiting = Waiting {
+            queue: VecDeque::new(),
+            bytes: 0,
+            is_closed: false,
+            offered: Instant::now(),
+        };
+        Self {
+            waiting: Mutex::new(waiting),
+            arrived: Condvar::new(),
+            bytes_max,
+            book: Mutex::default(),
+        }
+    }
+
+    /// Takes over rows that stand for `amount`; whether there was room.
+    pub(super) fn offer(&self, shipment: Shipment, amount: Amount) -> bool {
+        let bytes = shipment.batch.bytes();
+        let mut waiting = self.lock();
+        waiting.offered = Instant::now();
+        let is_full = waiting.bytes.saturating_add(bytes) > self.bytes_max;
+        let is_taken = !waiting.is_closed && (waiting.queue.is_empty() || !is_full);
+        // Before the thread can take it: what it sends was pending before.
+        self.book(|book| {
+            book.offer(amount);
+            if !is_taken {
+                book.drop(FULL, amount);
+            }
+        });
+        if is_taken {
+            waiting.bytes += bytes;
+            waiting.queue.push_back(shipment);
+            drop(waiting);
+            self.arrived.notify_one();
+        }
+        is_taken
+    }
+
+    /// Waits for the oldest shipment.
+    pub(super) fn take(&self, patience: Duration) -> Taken {
+        let mut waiting = self.lock();
+        if waiting.queue.is_empty() && !waiting.is_closed {
+            let waited = self.arrived.wait_timeout(waiting, patience);
+            waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        match waiting.queue.pop_front() {
+            Some(shipment) => {
+                waiting.bytes = waiting.bytes.saturating_sub(shipment.batch.bytes());
+                Taken::Shipment(shipment)
+            }
+            None if waiting.is_closed => Taken::Closed,
+            None => Taken::Nothing,
+        }
+    }
+
+    /// Waits, but not beyond the closing.
+    pub(super) fn rest(&self, period: Duration) {
+        let waiting = self.lock();
+        let is_open = |waiting: &mut Waiting| !waiting.is_closed;
+        drop(self.arrived.wait_timeout_while(waiting, period, is_open));
+    }
+
+    /// Has nothing more come in.
+    pub(super) fn close(&self) {
+        self.lock().is_closed = true;
+        self.arrived.notify_all();
+    }
+
+    /// Whether nothing more comes in.
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().is_closed
+    }
+
+    /// How long nothing was offered.
+    pub(super) fn idle(&self) -> Duration {
+        self.lock().offered.elapsed()
+    }
+
+    /// Octets of batches that wait.
+    pub(super) fn bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
+    /// Writes in the account.
+    pub(super) fn book<T>(&self, write: impl FnOnce(&mut Tally) -> T) -> T {
+        write(&mut self.book.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reason of rows that found the queue full.
+const FULL: &str = "queue-full";

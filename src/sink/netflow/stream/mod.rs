@@ -1,0 +1,200 @@
+//! Rows as the messages that one collector gets: no socket, no thread, no clock.
+
+mod domain;
+mod open;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use crate::flow::Amount;
+use crate::flow::FlowBatch;
+use crate::flow::export::ExportSettings;
+use crate::flow::export::Lacks;
+use crate::flow::export::Records;
+use crate::flow::export::Unsent;
+use crate::flowlog::ExportedDomains;
+
+use domain::Domain;
+use domain::Numbers;
+
+/// How messages are built.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamSettings {
+    /// How records are written.
+    pub export: ExportSettings,
+    /// Observation Domains of the messages.
+    pub domains: ExportedDomains,
+    /// Octets a message may have.
+    pub message_bytes: usize,
+    /// How often Templates are repeated; over TCP they are sent once.
+    pub refresh: Option<RefreshEvery>,
+}
+
+/// When Templates are repeated, whichever comes first.
+#[derive(Clone, Copy, Debug)]
+pub struct RefreshEvery {
+    /// Milliseconds.
+    pub ms: u64,
+    /// Messages with flows.
+    pub messages: u32,
+}
+
+/// The time, by both clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// Milliseconds since 1970: what headers say.
+    pub unix_ms: u64,
+    /// Milliseconds of a clock that nobody sets: what waits go by.
+    pub monotonic_ms: u64,
+}
+
+/// A finished message.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Message {
+    /// As it is sent.
+    pub octets: Vec<u8>,
+    /// The rows whose last record it has.
+    pub amount: Amount,
+    /// Data Records.
+    pub records: u64,
+}
+
+/// Why a row is in no message.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Refused {
+    /// It cannot be written as a record.
+    Row(Unsent),
+    /// A record is longer than a message may be.
+    TooLong,
+    /// It is of one domain more than [`DOMAINS_MAX`].
+    Domains,
+}
+
+impl Refused {
+    /// Label for metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Row(unsent) => unsent.label(),
+            Self::TooLong => "too-long",
+            Self::Domains => "domains",
+        }
+    }
+}
+
+/// The messages to one collector: Templates, sequence numbers and all.
+///
+/// Rows are collected until a message is full or [`HELD_MS`] old; finished
+/// messages wait for [`Self::next`].
+#[derive(Debug)]
+pub struct Stream {
+    settings: StreamSettings,
+    domains: HashMap<Option<(IpAddr, u32)>, Domain, RandomState>,
+    numbers: Numbers,
+    /// Records of the row at hand.
+    records: Records,
+    ready: VecDeque<Message>,
+}
+
+impl Stream {
+    /// A stream that has sent nothing.
+    pub fn new(settings: StreamSettings) -> Self {
+        Self {
+            settings,
+            domains: HashMap::default(),
+            numbers: Numbers::new(settings.domains),
+            records: Records::default(),
+            ready: VecDeque::new(),
+        }
+    }
+
+    /// Adds a row of a batch; what of it cannot be carried.
+    ///
+    /// # Errors
+    /// Why nothing was added.
+    pub fn add(&mut self, batch: &FlowBatch, row: usize, now: Moment) -> Result<Lacks, Refused> {
+        let origin = match self.settings.domains {
+            ExportedDomains::One(_) => None,
+            ExportedDomains::PerExporter => batch.origin(row),
+        };
+        let has_room = self.domains.len() < DOMAINS_MAX;
+        let domain = match self.domains.get_mut(&origin) {
+            Some(domain) => domain,
+            None if has_room => {
+                let new = Domain::new(&self.settings, now);
+                self.domains.entry(origin).or_insert(new)
+            }
+            None => return Err(Refused::Domains),
+        };
+        let amount = batch.record(row).map(|record| record.amount());
+        let lacks = domain.encode(batch, row, now, &mut self.records)?;
+        let amount = amount.unwrap_or_default();
+        let Self {
+            numbers,
+            records,
+            ready,
+            ..
+        } = self;
+        domain.add(records, amount, now, numbers, ready)?;
+        Ok(lacks)
+    }
+
+    /// Finishes what was held long enough, and repeats Templates that are due.
+    pub fn tick(&mut self, now: Moment) {
+        for domain in self.domains.values_mut() {
+            domain.tick(now, &mut self.ready);
+        }
+    }
+
+    /// Finishes all that is held.
+    pub fn flush(&mut self, now: Moment) {
+        for domain in self.domains.values_mut() {
+            domain.flush(now, &mut self.ready);
+        }
+    }
+
+    /// When [`Self::tick`] has something to do, by the monotonic clock.
+    pub fn due_ms(&self) -> Option<u64> {
+        self.domains.values().filter_map(Domain::due_ms).min()
+    }
+
+    /// The next finished message.
+    pub fn next(&mut self) -> Option<Message> {
+        self.ready.pop_front()
+    }
+
+    /// Says that the collector knows no Template, be it another one or the same
+    /// again: they are sent before anything else.
+    pub fn introduce(&mut self) {
+        for domain in self.domains.values_mut() {
+            domain.introduce();
+        }
+    }
+
+    /// Begins a new transport session: sequence numbers from 0, and Templates
+    /// first (P-732, P-733). What was finished for the session before is given
+    /// up; what it held is the answer.
+    pub fn restart(&mut self) -> Amount {
+        for domain in self.domains.values_mut() {
+            domain.restart();
+        }
+        let lost = self.ready.drain(..).map(|message| message.amount);
+        lost.fold(Amount::default(), |sum, amount| sum + amount)
+    }
+
+    /// Templates there are, those of options among them.
+    pub fn templates(&self) -> usize {
+        let templates = self.domains.values().map(Domain::templates);
+        templates.sum()
+    }
+}
+
+/// Longest a row waits for others to share its message (P-704).
+const HELD_MS: u64 = 1_000;
+/// Domains of exporters that one collector is told apart, at most.
+const DOMAINS_MAX: usize = 4_096;

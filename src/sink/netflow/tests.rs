@@ -1,0 +1,1 @@
+//! Exports with real sockets.
