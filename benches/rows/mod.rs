@@ -81,14 +81,19 @@ fn record(state: &mut u64, now_s: u64) -> FlowRecord {
 
 /// [`ROWS`] rows, others for each seed, of flows that ended in the minute
 /// before `now_s`.
-pub(crate) fn rows(seed: u64, now_s: u64) -> RecordBatch {
+pub(crate) fn flows(seed: u64, now_s: u64) -> FlowBatch {
     let mut batch = FlowBatch::default();
     let mut state = seed;
     for _ in 0..ROWS {
         let exporter = Ipv4Addr::new(192, 0, 2, 1).into();
         batch.push(&record(&mut state, now_s), None, exporter, 0);
     }
-    batch.into_arrow(&Gateway).unwrap()
+    batch
+}
+
+/// [`flows`] as destinations take them.
+pub(crate) fn rows(seed: u64, now_s: u64) -> RecordBatch {
+    flows(seed, now_s).into_arrow(&Gateway).unwrap()
 }
 
 /// The 16 fields of the contract, 3 more, and `flow-id`.
