@@ -18,6 +18,7 @@ mod corpus;
 mod cycles;
 mod disk;
 mod ends;
+mod export;
 mod exporters;
 mod inventory;
 mod journal;

@@ -36,7 +36,14 @@ impl V5Exporter {
         self.try_send().unwrap();
     }
 
-    /// The same to a collector that may be gone; what is not sent comes next.
+    /// Sends so many of them.
+    pub(crate) fn burst(&mut self, datagrams: u32) {
+        for _ in 0..datagrams {
+            self.send();
+        }
+    }
+
+    /// The same as [`Self::send`] to a collector that may be gone; what is not sent comes next.
     pub(crate) fn try_send(&mut self) -> io::Result<()> {
         let mut datagram = Vec::with_capacity(24 + 30 * 48);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();

@@ -20,6 +20,7 @@ use crate::session::DataSet;
 use crate::session::Known;
 use crate::session::Limits;
 use crate::session::Peer;
+use crate::session::SamplingRate;
 
 use crate::session::Scope;
 use crate::session::ScopeMode;

@@ -1,0 +1,223 @@
+//! What nfcapd, nfacctd and tshark make of flows that are re-exported, beside
+//! what flowlogd itself stored of them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::receiver::Receiver;
+use super::{capture, collectors, export};
+use crate::peers::{Ended, Nfcapd, command, is_bound, run, wait_for};
+use crate::support::{Daemon, flow_log, free_port, have};
+use crate::traffic::{Sums, write_datagrams};
+
+const VERSIONS: [&str; 3] = ["v5", "v9", "v10"];
+
+/// One flow log that stores its flows and re-exports them in each version.
+fn to_all(ports: [u16; 3]) -> String {
+    let outputs = VERSIONS.iter().zip(ports).map(|(version, port)| {
+        format!("[[flow-log.netflow]]\nserver = \"127.0.0.1:{port}\"\nversion = \"{version}\"\n")
+    });
+    flow_log("cache = \"off\"\noutput = \"all\"\n") + &outputs.collect::<String>()
+}
+
+/// Flows that flowlogd stored; of `only_v4`, those with IPv4 addresses.
+fn stored(daemon: &Daemon, only_v4: bool) -> Sums {
+    let which = if only_v4 {
+        "WHERE srcaddr NOT LIKE '%:%'"
+    } else {
+        ""
+    };
+    let rows = daemon.query(&format!(
+        "SELECT count(*), sum(packets), sum(bytes) FROM flows {which}"
+    ));
+    let number = |index: usize| rows[0].get(index).and_then(Value::as_u64).unwrap_or(0);
+    Sums {
+        flows: number(0),
+        packets: number(1),
+        bytes: number(2),
+    }
+}
+
+#[test]
+fn nfcapd_reads_all_nine_transcodings() {
+    if !have(&["softflowd", "nfcapd", "nfdump"]) {
+        return;
+    }
+    let dir = TempDir::new().unwrap();
+    for input in ["5", "9", "10"] {
+        let with_ipv6 = input != "5";
+        let (traffic, sent) = capture(dir.path(), with_ipv6);
+        let peers = VERSIONS.map(|version| {
+            let place = dir.path().join(format!("nfcapd-{input}-{version}"));
+            Nfcapd::start(&place)
+        });
+        let ports = [peers[0].port, peers[1].port, peers[2].port];
+        let daemon = Daemon::start(&to_all(ports));
+        export(input, &traffic, &daemon, 3);
+        let known = collectors(&daemon);
+        for ((version, port), peer) in VERSIONS.iter().zip(ports).zip(peers) {
+            let ours = &known[&format!("{version} udp 127.0.0.1:{port}")];
+            let theirs = peer.stop();
+            println!(
+                "v{input} to {version}: {theirs:?}; unsent {:?}, lacking {:?}",
+                ours.unsent, ours.lacking
+            );
+            let is_v4_only = *version == "v5";
+            assert_eq!(theirs, stored(&daemon, is_v4_only), "v{input} to {version}");
+            assert_eq!(theirs, ours.sent, "v{input} to {version}");
+            let six: u64 = ours.unsent.values().sum();
+            assert_eq!(theirs.flows + six, sent.flows, "v{input} to {version}");
+            assert_eq!(six > 0, with_ipv6 && is_v4_only, "{:?}", ours.unsent);
+        }
+    }
+}
+
+#[test]
+fn tshark_finds_nothing_malformed_and_every_template() {
+    if !have(&["softflowd", "tshark"]) {
+        return;
+    }
+    let dir = TempDir::new().unwrap();
+    let (traffic, _) = capture(dir.path(), true);
+    let receivers = [0, 0, 0].map(Receiver::start);
+    let ports = [receivers[0].port, receivers[1].port, receivers[2].port];
+    let daemon = Daemon::start(&to_all(ports));
+    export("10", &traffic, &daemon, 3);
+    for (version, receiver) in VERSIONS.iter().zip(&receivers) {
+        let file = dir.path().join(format!("{version}.pcap"));
+        write_datagrams(&file, receiver.port, &receiver.messages());
+        let seen = Seen::of(&file, receiver.port);
+        println!("tshark, {version}: {seen:?}");
+        assert_eq!((seen.malformed, seen.unknown), (0, 0), "{version}");
+        assert_eq!(seen.sums, stored(&daemon, *version == "v5"), "{version}");
+        assert!(seen.gaps.is_empty(), "{version}: {:?}", seen.gaps);
+    }
+}
+
+/// What tshark says of a capture.
+#[derive(Debug, Default)]
+struct Seen {
+    sums: Sums,
+    /// Packets it cannot dissect.
+    malformed: usize,
+    /// Sets whose Template it does not know.
+    unknown: usize,
+    /// Sequence numbers that are not what those before lead to.
+    gaps: Vec<String>,
+}
+
+impl Seen {
+    fn of(file: &Path, port: u16) -> Self {
+        let fields = "-e cflow.packets -e cflow.octets -e cflow.version";
+        let said = run(
+            "tshark",
+            &format!(
+                "-r {} -d udp.port=={port},cflow -T fields {fields} -E occurrence=a \
+                 -E aggregator=,",
+                file.display()
+            ),
+        );
+        let mut seen = Self::default();
+        for line in said.lines() {
+            let mut columns = line.split('\t').map(|column| {
+                let numbers = column.split(',').filter(|number| !number.is_empty());
+                numbers.map(|number| number.parse::<u64>().unwrap())
+            });
+            let (packets, octets) = (columns.next().unwrap(), columns.next().unwrap());
+            seen.sums.packets += packets.clone().sum::<u64>();
+            seen.sums.flows += u64::try_from(packets.count()).unwrap();
+            seen.sums.bytes += octets.sum::<u64>();
+        }
+        let text = run(
+            "tshark",
+            &format!("-r {} -d udp.port=={port},cflow -V", file.display()),
+        );
+        seen.malformed = text.matches("Malformed").count();
+        seen.unknown = text.matches("No template found").count();
+        let expected = text.lines().filter(|line| line.contains("(expected "));
+        seen.gaps = expected.map(|line| line.trim().to_owned()).collect();
+        seen
+    }
+}
+
+#[test]
+fn nfacctd_counts_the_same() {
+    if !have(&["softflowd", "nfacctd"]) {
+        return;
+    }
+    let dir = TempDir::new().unwrap();
+    let (traffic, _) = capture(dir.path(), true);
+    let peers = VERSIONS.map(|version| Nfacctd::start(&dir.path().join(version)));
+    let ports = [peers[0].port, peers[1].port, peers[2].port];
+    let daemon = Daemon::start(&to_all(ports));
+    export("9", &traffic, &daemon, 3);
+    for (version, peer) in VERSIONS.iter().zip(peers) {
+        let theirs = peer.stop();
+        println!("nfacctd, {version}: {theirs:?}");
+        assert_eq!(theirs, stored(&daemon, *version == "v5"), "{version}");
+    }
+}
+
+/// nfacctd, which prints what it counted to a file when it ends.
+struct Nfacctd {
+    child: Ended,
+    port: u16,
+    printed: std::path::PathBuf,
+}
+
+impl Nfacctd {
+    fn start(dir: &Path) -> Self {
+        fs::create_dir_all(dir).unwrap();
+        let (port, printed) = (free_port(), dir.join("printed"));
+        let config = dir.join("nfacctd.conf");
+        let text = format!(
+            "daemonize: false\nnfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: print\n\
+             aggregate: src_host,dst_host,src_port,dst_port,proto\nprint_output: csv\n\
+             print_output_file: {}\nprint_refresh_time: 3600\nnfacctd_pro_rating: false\n\
+             plugin_buffer_size: 102400\nplugin_pipe_size: 10240000\n",
+            printed.display()
+        );
+        fs::write(&config, text).unwrap();
+        let child = command("nfacctd")
+            .arg("-f")
+            .arg(&config)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        wait_for("nfacctd to listen", || is_bound(port));
+        Self {
+            child: Ended(child),
+            port,
+            printed,
+        }
+    }
+
+    fn stop(mut self) -> Sums {
+        run("kill", &format!("-INT {}", self.child.0.id()));
+        self.child.0.wait().unwrap();
+        wait_for("nfacctd to print", || self.printed.exists());
+        let text = fs::read_to_string(&self.printed).unwrap();
+        let mut lines = text.lines();
+        let header: Vec<_> = lines.next().unwrap().split(',').collect();
+        let place = |name: &str| header.iter().position(|known| *known == name).unwrap();
+        let (packets, bytes) = (place("PACKETS"), place("BYTES"));
+        let mut flows = BTreeMap::new();
+        for line in lines {
+            let values: Vec<_> = line.split(',').collect();
+            let number = |place: usize| values[place].parse::<u64>().unwrap();
+            let key = values[..5].join(",");
+            flows.insert(key, (number(packets), number(bytes)));
+        }
+        Sums {
+            flows: u64::try_from(flows.len()).unwrap(),
+            packets: flows.values().map(|(packets, _)| packets).sum(),
+            bytes: flows.values().map(|(_, bytes)| bytes).sum(),
+        }
+    }
+}

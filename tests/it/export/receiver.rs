@@ -1,0 +1,68 @@
+//! A collector that keeps every message as it came.
+
+use std::io::Read;
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// Messages of a UDP port, in their order.
+pub(super) struct Receiver {
+    pub(super) port: u16,
+    messages: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+impl Receiver {
+    /// Receives on a port until the test ends.
+    pub(super) fn start(port: u16) -> Self {
+        let socket = UdpSocket::bind(("127.0.0.1", port)).unwrap();
+        let messages: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
+        let kept = Arc::clone(&messages);
+        let port = socket.local_addr().unwrap().port();
+        thread::spawn(move || {
+            let mut buffer = vec![0; 65_535];
+            while let Ok(length) = socket.recv(&mut buffer) {
+                kept.lock().unwrap().push(buffer[..length].to_vec());
+            }
+        });
+        Self { port, messages }
+    }
+
+    pub(super) fn messages(&self) -> Vec<Vec<u8>> {
+        self.messages.lock().unwrap().clone()
+    }
+}
+
+/// Takes a connection, and reads messages of IPFIX from it as long as `reads`.
+pub(super) fn read_messages(
+    stream: &mut TcpStream,
+    mut reads: impl FnMut() -> bool,
+) -> Vec<Vec<u8>> {
+    let mut messages = Vec::new();
+    let patience = Duration::from_millis(100);
+    stream.set_read_timeout(Some(patience)).unwrap();
+    let mut octets = Vec::new();
+    let mut buffer = vec![0; 1 << 20];
+    while reads() {
+        match stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(length) => octets.extend_from_slice(&buffer[..length]),
+            Err(_) => continue,
+        }
+        while octets.len() >= 4 {
+            let length = usize::from(u16::from_be_bytes([octets[2], octets[3]]));
+            if octets.len() < length {
+                break;
+            }
+            messages.push(octets.drain(..length).collect());
+        }
+    }
+    messages
+}
+
+/// A listener, and its port.
+pub(super) fn listen(port: u16) -> (TcpListener, u16) {
+    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
