@@ -60,7 +60,9 @@ fn send(
         if encoder.encode(batch, row, records).is_err() {
             continue;
         }
-        let template = &encoder.templates()[records.template];
+        let Some(template) = encoder.templates().get(records.template) else {
+            continue;
+        };
         for record in records.iter() {
             let length = writer.len_with(template, record.len());
             if length > MESSAGE_MAX || writer.data_records() == most {

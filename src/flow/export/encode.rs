@@ -271,9 +271,9 @@ impl RowEncoder {
     }
 }
 
-/// Whether not every packet was metered.
+/// Whether not every packet was metered; what is no rate counts as none.
 fn is_sampled(rate: SamplingRate) -> bool {
-    rate.out_of != rate.picked
+    rate.picked > 0 && rate.out_of > rate.picked
 }
 
 /// The parts of a row whose counters are too large for 32 bits, if it is to

@@ -38,7 +38,11 @@ impl Row {
     /// Works out the uptimes; a time that is 2^31 ms or more from `now_ms`
     /// would be read as another, so it becomes the nearest that is not (P-714).
     pub(super) fn place(&mut self, boot_ms: u64, now_ms: u64) -> Lacks {
-        let nearest = |ms: u64| ms.clamp(now_ms.saturating_sub(REACH_MS), now_ms + REACH_MS);
+        let (first, last) = (
+            now_ms.saturating_sub(REACH_MS),
+            now_ms.saturating_add(REACH_MS),
+        );
+        let nearest = |ms: u64| ms.clamp(first, last);
         let (start, end) = (self.record.start_ms, self.record.end_ms);
         let placed = (nearest(start), nearest(end));
         self.uptimes = (uptime(placed.0, boot_ms), uptime(placed.1, boot_ms));

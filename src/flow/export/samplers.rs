@@ -108,7 +108,7 @@ impl Method {
                 &id.to_be_bytes()[..],
                 &algorithm(1),
                 &picked.to_be_bytes(),
-                &(out_of - picked).to_be_bytes(),
+                &out_of.saturating_sub(picked).to_be_bytes(),
             ]
             .concat(),
             Self::Random => [

@@ -46,6 +46,9 @@ const DAY_MS: u64 = 86_400_000;
 
 type Flow = (FlowRecord, Option<Detail>);
 
+/// How many records a row became and what they lack, or why it became none.
+type Outcome = Result<(usize, Lacks), Unsent>;
+
 const fn ie(id: u16) -> ElementId {
     ElementId::iana(id)
 }
@@ -110,15 +113,15 @@ impl Sender {
         }
     }
 
-    /// Sends all rows; how many records each became and what they lack.
-    fn send(&mut self, batch: &FlowBatch) -> Vec<Result<(usize, Lacks), Unsent>> {
+    /// Sends all rows.
+    fn send(&mut self, batch: &FlowBatch) -> Vec<Outcome> {
         let outcomes = (0..batch.len()).map(|row| self.send_row(batch, row));
         let outcomes = outcomes.collect();
         self.flush();
         outcomes
     }
 
-    fn send_row(&mut self, batch: &FlowBatch, row: usize) -> Result<(usize, Lacks), Unsent> {
+    fn send_row(&mut self, batch: &FlowBatch, row: usize) -> Outcome {
         let lacks = self.encoder.encode(batch, row, &mut self.records)?;
         let records = std::mem::take(&mut self.records);
         assert!(!records.is_empty());
@@ -278,10 +281,7 @@ fn collect(messages: &[Vec<u8>], now_ms: u64, wanted: &[ElementId]) -> Vec<Flow>
 }
 
 /// Sends rows and decodes them again; elements of theirs are `wanted`.
-fn through(
-    settings: ExportSettings,
-    rows: &[Flow],
-) -> (Vec<Result<(usize, Lacks), Unsent>>, Vec<Flow>) {
+fn through(settings: ExportSettings, rows: &[Flow]) -> (Vec<Outcome>, Vec<Flow>) {
     let mut sender = Sender::new(settings, NOW_MS);
     let outcomes = sender.send(&batch(rows));
     let extras = rows.iter().filter_map(|(_, detail)| detail.as_ref());
