@@ -11,7 +11,7 @@ use crate::flow::export::features::is_ipv4;
 use crate::flow::export::row::Row;
 use crate::flow::export::split::Parts;
 use crate::session::SamplingRate;
-use crate::wire::v5::RECORD_LEN;
+use crate::wire;
 
 /// AS that stands for one of 32 bits. RFC 6793 §9 (P-713).
 const AS_TRANS: u16 = 23_456;
@@ -94,7 +94,7 @@ pub(super) fn lacks(row: &Row) -> Lacks {
 }
 
 /// One record, word by word (P-011).
-fn words(row: &Row, (octets, packets): (u64, u64)) -> [u32; RECORD_LEN / 4] {
+fn words(row: &Row, (octets, packets): (u64, u64)) -> [u32; wire::v5::RECORD_LEN / 4] {
     let record = &row.record;
     let key = &record.key;
     // Type and code are in the other port (P-018).

@@ -121,7 +121,7 @@ fn v9_types_have_an_enterprise_of_their_own_in_ipfix() {
     assert_eq!((&fields[..], lacks), (&[low, high][..], Lacks::empty()));
     let back = with(&[(low.0, &[0, 0, 0, 5]), (high.0, &[1])]);
     let (fields, _, lacks) = tail(Version::V9, &back);
-    assert_eq!(fields, [(ie(8_192), 4), (ie(40_000), 1)]);
+    assert_eq!(fields, [(ie(8_192), 4), (ie(40_000), 16)]);
     assert_eq!(lacks, Lacks::empty());
 }
 

@@ -139,7 +139,7 @@ proptest! {
         // Definitions come once, so that every later Set is known.
         sender.send(&rows);
         let defined = sender.messages.len();
-        for _ in 0..12 {
+        for _ in 0..30 {
             sender.send(&rows);
         }
         let lost: Vec<_> = lost.into_iter().map(|at| at + defined).collect();
