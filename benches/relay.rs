@@ -12,6 +12,7 @@
 use std::fs;
 use std::net::{SocketAddr, UdpSocket};
 use std::num::NonZeroU32;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,7 +21,9 @@ use std::time::{Duration, Instant};
 
 use flowlogd::listen;
 use flowlogd::listen::{LaneSockets, Relay, RelayRule, RelayTable, RelayTarget};
+use nix::sys::signal::{Signal, killpg};
 use nix::time::{ClockId, clock_gettime};
+use nix::unistd::Pid;
 
 /// Datagrams of one measurement.
 const DATAGRAMS: u64 = 1_000_000;
@@ -71,7 +74,7 @@ fn say(what: &str, traffic: &str, measured: &Measured) {
 fn lane(lengths: &[usize], sink: Option<&Sink>) -> Measured {
     let (mut sockets, address) = bind();
     let to = std::env::var("FLOWLOGD_RELAY_TO").map(|to| to.parse().unwrap());
-    let to = to.ok().or(sink.map(|sink| sink.address));
+    let to = to.ok().or_else(|| sink.map(|sink| sink.address));
     let rule = |to| RelayRule {
         exporters: Vec::new(),
         to: vec![RelayTarget::Address(to)],
@@ -113,13 +116,10 @@ fn lane(lengths: &[usize], sink: Option<&Sink>) -> Measured {
 fn send(to: SocketAddr, lengths: &[usize], passed: &AtomicU64) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.connect(to).unwrap();
-    let octets = vec![5; 65_535];
+    // NetFlow v5, or pmacct takes it for noise.
+    let octets = [vec![0, 5, 0, 30], vec![7; 1460]].concat();
     let (mut lost, mut waited, first) = (0, None, passed.load(Ordering::Relaxed));
-    let mut sent = 0;
-    for length in lengths.iter().cycle() {
-        if sent == DATAGRAMS {
-            return;
-        }
+    for (length, sent) in lengths.iter().cycle().zip(0..DATAGRAMS) {
         while sent - lost >= passed.load(Ordering::Relaxed) - first + WINDOW {
             let since = waited.get_or_insert_with(Instant::now);
             if since.elapsed() > Duration::from_secs(1) {
@@ -129,7 +129,6 @@ fn send(to: SocketAddr, lengths: &[usize], passed: &AtomicU64) {
         }
         waited = None;
         socket.send(octets.get(..*length).unwrap()).unwrap();
-        sent += 1;
     }
 }
 
@@ -198,14 +197,14 @@ impl Peer {
         let config = dir.path().join("nfacctd.conf");
         let text = format!(
             "daemonize: false\nnfacctd_ip: 127.0.0.1\nnfacctd_port: {}\n\
-             nfacctd_pipe_size: 4194304\nplugins: tee[a]\ntee_receivers[a]: {}\n\
-             plugin_buffer_size: 1024000\nplugin_pipe_size: 102400000\n",
+             nfacctd_pipe_size: 4194304\nplugins: tee[a]\ntee_receivers[a]: {}\n",
             address.port(),
             receivers.display(),
         );
         fs::write(&config, text).unwrap();
         let mut command = Command::new("/usr/sbin/nfacctd");
         command.arg("-f").arg(&config);
+        command.process_group(0);
         let command = command.stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().ok()?;
         thread::sleep(Duration::from_secs(2));
@@ -246,9 +245,9 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        let id = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
-        // It ends its plugins itself, if it is asked to.
-        nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).unwrap();
+        // With its plugins, which do not always end with it.
+        let group = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        killpg(group, Signal::SIGKILL).unwrap();
         self.child.wait().unwrap();
     }
 }
