@@ -331,6 +331,11 @@ fn a_flow_log_has_collectors_of_its_own_tables() {
 
 /// Table, key and range of every number; the example names the ranges, too.
 const RANGES: &[(&str, &str, u64, u64)] = &[
+    ("netflow", "max-collectors", 1, 1_024),
+    ("netflow", "queue-bytes", 1 << 20, 1 << 34),
+    ("netflow", "max-templates", 16, 60_000),
+    ("netflow", "max-samplers", 1, 60_000),
+    ("netflow", "reconnect-s", 1, 3_600),
     ("listen", "receive-buffer-bytes", 65_536, 1 << 30),
     ("listen", "lanes", 0, 8),
     ("exporters", "template-lifetime-s", 60, 691_200),

@@ -99,9 +99,7 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
     }
     say_buffers(&bound);
     let (relays, relaying) = relays(config, &bound)?;
-    let exports = Arc::new(Exports::new(settings::exports(config, &bound.addresses)));
-    let ingest = ingest(config, state, &budget, &store, exports)?;
-    let ingest = Arc::new(ingest);
+    let ingest = Arc::new(ingest(config, state, &budget, &store, &bound)?);
     let exporters_max = config.exporters.limits.sources_max;
     let exchange = Arc::new(Exchange::new(EXCHANGE_BYTES_MAX, exporters_max));
     let (sender, cloud) = sender(config, state, &ingest)?;
@@ -151,13 +149,14 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
     })
 }
 
-/// Opens the journal, and takes up what the last run left in it.
+/// Opens the journal, takes up what the last run left in it, and makes the ways
+/// out.
 fn ingest(
     config: &Config,
     state: &Path,
     budget: &DiskBudget,
     store: &Arc<LogStore>,
-    exports: Arc<Exports>,
+    bound: &Bound,
 ) -> Result<Ingest> {
     let settings = settings::journal(config, budget, store.next_seq());
     let dir = settings::journal_directory(state);
@@ -166,11 +165,12 @@ fn ingest(
     if recovered != Recovered::default() {
         tracing::info!(?recovered, "the journal of the last run");
     }
+    let exports = Exports::new(settings::exports(config, &bound.addresses));
     let policy = settings::policy(config);
     Ok(Ingest::new(
         Arc::new(journal),
         Arc::clone(store),
-        exports,
+        Arc::new(exports),
         policy,
     )?)
 }

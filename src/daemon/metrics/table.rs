@@ -26,7 +26,7 @@ pub(super) const ROOMS: [(&str, &[Metric]); 12] = [
     ("journal", JOURNAL),
     ("logstore", LOGSTORE),
     ("sink", SINK),
-    ("sink/netflow", EXPORT),
+    ("sink_netflow", EXPORT),
     ("config", CONFIG),
     ("daemon", DAEMON),
 ];

@@ -104,10 +104,7 @@ fn scrape() -> Scrape {
         sls: output(lane.repeated, lane.held),
         netflow: output(lane.open, Amount::default()),
     };
-    let mut tally = Tally::default();
-    tally.offer(lane.handed + lane.held);
-    tally.send(lane.held);
-    tally.drop("filtered", lane.repeated);
+
     let sent = Amounts {
         pending: amount(),
         acked: amount() + lane.handed,
@@ -128,19 +125,8 @@ fn scrape() -> Scrape {
         lanes,
         accounts,
         carried: behind - lane.handed,
-        journal: journal::Stats {
-            destinations: vec![destination("sls/-/-/proj/flows", sent)],
-            ..journal::Stats::default()
-        },
-        exports: ExportsReading {
-            collectors: vec![CollectorReading {
-                name: "v9 udp 192.0.2.9:9995".to_owned(),
-                tally,
-                queued_bytes: 1,
-            }],
-            taken: lane.handed,
-            copies: lane.held,
-        },
+        journal: journal_with(destination("sls/-/-/proj/flows", sent)),
+        exports: exports(&lane),
     };
     Scrape {
         sum: reading.sum(),
@@ -150,6 +136,29 @@ fn scrape() -> Scrape {
         outlets: Vec::new(),
         sending_bytes: 0,
         relays: Vec::new(),
+    }
+}
+
+fn journal_with(destination: DestinationStats) -> journal::Stats {
+    journal::Stats {
+        destinations: vec![destination],
+        ..journal::Stats::default()
+    }
+}
+
+fn exports(lane: &Terms) -> ExportsReading {
+    let mut tally = Tally::default();
+    tally.offer(lane.handed + lane.held);
+    tally.send(lane.held);
+    tally.drop("filtered", lane.repeated);
+    ExportsReading {
+        collectors: vec![CollectorReading {
+            name: "v9 udp 192.0.2.9:9995".to_owned(),
+            tally,
+            queued_bytes: 1,
+        }],
+        taken: lane.handed,
+        copies: lane.held,
     }
 }
 

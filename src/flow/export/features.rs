@@ -127,7 +127,8 @@ fn of_counters(record: &FlowRecord, settings: &ExportSettings) -> Features {
 }
 
 fn of_values(record: &FlowRecord, is_ipv4: bool, version: Version) -> Features {
-    let has_flags = record.tcp_flags != 0;
+    let is_told = record.flags.contains(RecordFlags::TCP_FLAGS);
+    let has_flags = is_told || record.tcp_flags != 0;
     let all_flags = version == Version::Ipfix || record.tcp_flags > 0xff;
     let (src_mask, dst_mask) = (record.src_mask != 0, record.dst_mask != 0);
     sum([

@@ -1,6 +1,7 @@
 //! Rows as v5 records. P-710…P-716.
 
 use crate::flow::EndReason;
+use crate::flow::FlowRecord;
 use crate::flow::Presence;
 use crate::flow::RecordFlags;
 use crate::flow::export::Lacks;
@@ -86,11 +87,19 @@ pub(super) fn lacks(row: &Row) -> Lacks {
         (Lacks::FLOWS, record.flows > 1),
         (Lacks::LAYER2, detail.layer2_octets.is_some()),
         (Lacks::TCP_FLAGS, record.tcp_flags > 0xff),
-        (Lacks::ABSENCE, !key.present.contains(sent)),
+        (
+            Lacks::ABSENCE,
+            !key.present.contains(sent) || is_untold(record),
+        ),
         (Lacks::PORT, is_icmp(key) && key.src_port != 0),
     ];
     let set = found.into_iter().filter_map(|(bit, is)| is.then_some(bit));
     set.collect()
+}
+
+/// Whether TCP flags are not known: v5's 0 says that there were none.
+fn is_untold(record: &FlowRecord) -> bool {
+    record.tcp_flags == 0 && !record.flags.contains(RecordFlags::TCP_FLAGS)
 }
 
 /// One record, word by word (P-011).

@@ -143,7 +143,7 @@ impl Collector {
 
     /// Sends the messages that are finished.
     fn transmit(&mut self) {
-        while let Some(message) = self.stream.next() {
+        while let Some(message) = self.stream.take() {
             self.wait_for_turn();
             let Some(link) = &mut self.link else {
                 self.lose("disconnected", message.amount);

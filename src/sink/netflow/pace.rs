@@ -5,9 +5,9 @@
 pub(super) struct Pace {
     /// Nanoseconds that one message takes.
     step_ns: u64,
-    /// When the bucket would be empty, by a monotonic clock; what is before now
-    /// is room.
-    empty_ns: u64,
+    /// Until when messages taken out by now would last at the steady rate, by a
+    /// monotonic clock.
+    lasts_ns: u64,
 }
 
 impl Pace {
@@ -15,17 +15,17 @@ impl Pace {
     pub(super) fn new(per_second: u32) -> Self {
         Self {
             step_ns: 1_000_000_000 / u64::from(per_second.max(1)),
-            empty_ns: 0,
+            lasts_ns: 0,
         }
     }
 
     /// Takes a message out, at a time of a monotonic clock; how long to wait
     /// before it is sent, in nanoseconds.
     pub(super) fn take(&mut self, now_ns: u64) -> u64 {
-        let full_ns = now_ns.saturating_sub(self.step_ns.saturating_mul(BURST));
-        let start_ns = self.empty_ns.max(full_ns);
-        self.empty_ns = start_ns.saturating_add(self.step_ns);
-        self.empty_ns.saturating_sub(now_ns)
+        let burst_ns = self.step_ns.saturating_mul(BURST);
+        self.lasts_ns = self.lasts_ns.max(now_ns).saturating_add(self.step_ns);
+        self.lasts_ns
+            .saturating_sub(now_ns.saturating_add(burst_ns))
     }
 }
 

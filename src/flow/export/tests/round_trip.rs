@@ -135,7 +135,7 @@ proptest! {
             (&[58], key(Presence::VLAN)),
             (&[61], key(Presence::DIRECTION)),
             (&[89], key(Presence::FORWARDING)),
-            (&[6], record.tcp_flags != 0),
+            (&[6], record.flags.contains(RecordFlags::TCP_FLAGS)),
             (&[16], record.src_as != 0),
             (&[17], record.dst_as != 0),
             (&[9, 29], record.src_mask != 0),
@@ -171,6 +171,7 @@ fn as_v5(record: &FlowRecord) -> FlowRecord {
         tcp_flags: record.tcp_flags & 0xff,
         forwarding_status: 0,
         end_reason: EndReason::Unknown,
+        flags: record.flags | RecordFlags::TCP_FLAGS,
         ..*record
     };
     let key = &mut record.key;
@@ -196,6 +197,8 @@ fn lacks_of(record: &FlowRecord) -> Lacks {
     lacks.set(Lacks::VLAN, key.vlan != 0);
     lacks.set(Lacks::VRF, key.vrf != 0);
     lacks.set(Lacks::DIRECTION, key.present.contains(Presence::DIRECTION));
-    lacks.set(Lacks::ABSENCE, !key.present.contains(v5_fields()));
+    let is_untold = !record.flags.contains(RecordFlags::TCP_FLAGS);
+    let is_absent = !key.present.contains(v5_fields());
+    lacks.set(Lacks::ABSENCE, is_absent || is_untold);
     lacks
 }

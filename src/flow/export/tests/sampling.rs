@@ -73,6 +73,7 @@ fn counters_that_were_scaled_are_not_told_as_sampled() {
         };
         let (mut row, _) = sampled(1_000, 1);
         row.key.present |= strategies::v5_fields();
+        row.flags |= RecordFlags::TCP_FLAGS;
         let mut sender = Sender::new(settings, NOW_MS);
         let outcomes = sender.send(&batch(&[(row, None)]));
         assert_eq!(outcomes, [Ok((1, Lacks::empty()))]);
@@ -89,6 +90,7 @@ fn v5_tells_a_rate_in_its_sampling_word() {
     let mut rows = [(16_383, 1), (16_384, 1), (10, 3), (1, 1)].map(|rate| {
         let (mut record, _) = sampled(rate.0, rate.1);
         record.key.present |= strategies::v5_fields();
+        record.flags |= RecordFlags::TCP_FLAGS;
         (record, None)
     });
     rows[3].0.octets = 1;

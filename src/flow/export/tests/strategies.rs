@@ -130,6 +130,9 @@ fn tidy(mut record: FlowRecord) -> FlowRecord {
     }
     record.key.forwarding_class = record.forwarding_status >> 6;
     absent_addresses(&mut record);
+    // Told, though there are none, of half the flows.
+    let is_told = record.tcp_flags != 0 || record.src_mask.is_multiple_of(2);
+    record.flags.set(RecordFlags::TCP_FLAGS, is_told);
     record
 }
 

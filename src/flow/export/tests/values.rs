@@ -201,6 +201,7 @@ fn what_v5_cannot_carry_is_refused_or_told() {
     };
     let mut record = tcp();
     record.key.present |= strategies::v5_fields();
+    record.flags |= RecordFlags::TCP_FLAGS;
     let (outcomes, flows) = through(settings(Version::V5), &[(record, Some(detail))]);
     let lacks = Lacks::NAT | Lacks::MAC | Lacks::MPLS | Lacks::LAYER2 | Lacks::NEXT_HOP;
     assert_eq!(outcomes, [Ok((1, lacks))]);

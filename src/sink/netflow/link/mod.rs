@@ -54,15 +54,19 @@ impl Link {
 
 /// A reason of the system in one word, for metrics.
 fn label(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => "refused",
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "unreachable",
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "slow",
-        io::ErrorKind::PermissionDenied => "forbidden",
-        io::ErrorKind::ConnectionReset
-        | io::ErrorKind::BrokenPipe
-        | io::ErrorKind::ConnectionAborted => "closed",
-        _ if error.raw_os_error() == Some(libc::EMSGSIZE) => "too-long",
-        _ => "other",
-    }
+    let is = |kind| error.kind() == kind;
+    let reasons = [
+        (is(io::ErrorKind::ConnectionRefused), "refused"),
+        (is(io::ErrorKind::HostUnreachable), "unreachable"),
+        (is(io::ErrorKind::NetworkUnreachable), "unreachable"),
+        (is(io::ErrorKind::WouldBlock), "slow"),
+        (is(io::ErrorKind::TimedOut), "slow"),
+        (is(io::ErrorKind::PermissionDenied), "forbidden"),
+        (is(io::ErrorKind::ConnectionReset), "closed"),
+        (is(io::ErrorKind::ConnectionAborted), "closed"),
+        (is(io::ErrorKind::BrokenPipe), "closed"),
+        (error.raw_os_error() == Some(libc::EMSGSIZE), "too-long"),
+    ];
+    let found = reasons.into_iter().find(|(applies, _)| *applies);
+    found.map_or("other", |(_, label)| label)
 }

@@ -15,6 +15,7 @@ use crate::flow::export::Records;
 use crate::flow::export::RowEncoder;
 use crate::flowlog::ExportedDomains;
 use crate::wire::Version;
+use crate::wire::v5;
 
 /// Gives domains and engines their numbers, which stay for the process's life.
 #[derive(Debug)]
@@ -63,7 +64,10 @@ impl Domain {
             encoder: RowEncoder::new(export),
             version: export.version,
             boot_ms: export.boot_ms,
-            message_bytes: settings.message_bytes,
+            message_bytes: match export.version {
+                Version::V5 => settings.message_bytes.min(V5_BYTES_MAX),
+                Version::V9 | Version::Ipfix => settings.message_bytes,
+            },
             refresh: settings.refresh,
             told_templates: Vec::new(),
             told_options: Vec::new(),
@@ -279,5 +283,7 @@ impl Domain {
 /// Over UDP a new Template is told in the message it is first needed in and in
 /// the next, should the first be lost. RFC 7011 §8.4.
 const REPEATS: u8 = 2;
+/// Octets of a v5 message with as many records as its header can count (P-710).
+const V5_BYTES_MAX: usize = v5::HEADER_LEN + v5::RECORDS_MAX as usize * v5::RECORD_LEN;
 /// Sampling words of v5 at most: each is an engine.
 const ENGINES_MAX: usize = 256;

@@ -90,7 +90,7 @@ impl Refused {
 /// The messages to one collector: Templates, sequence numbers and all.
 ///
 /// Rows are collected until a message is full or [`HELD_MS`] old; finished
-/// messages wait for [`Self::next`].
+/// messages wait for [`Self::take`].
 #[derive(Debug)]
 pub struct Stream {
     settings: StreamSettings,
@@ -164,7 +164,7 @@ impl Stream {
     }
 
     /// The next finished message.
-    pub fn next(&mut self) -> Option<Message> {
+    pub fn take(&mut self) -> Option<Message> {
         self.ready.pop_front()
     }
 
