@@ -23,7 +23,7 @@ use crate::daemon::ingest::{Ingest, sent};
 use crate::daemon::terms::{TERMS, Terms};
 use crate::flow::Amount;
 use crate::journal;
-use crate::sink::netflow::ExportsReading;
+use crate::sink::ExportsReading;
 
 /// All accounts, wherever they are kept.
 #[derive(Clone, Debug)]

@@ -23,8 +23,8 @@ use crate::journal;
 use crate::logstore;
 use crate::session;
 use crate::sink::Compression;
-use crate::sink::netflow::ExportsSettings;
-use crate::sink::netflow::Safety;
+use crate::sink::ExportsSettings;
+use crate::sink::Safety;
 use crate::sink::sls::{Limits, Order, SenderSettings, ShardHash, Transport};
 
 /// What one of several lanes may keep of exporters.

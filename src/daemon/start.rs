@@ -44,8 +44,8 @@ use crate::listen::RelayTable;
 use crate::logstore;
 use crate::logstore::LogStore;
 use crate::session::Sessions;
+use crate::sink::Exports;
 use crate::sink::Sender;
-use crate::sink::netflow::Exports;
 use crate::sink::sls::Directory;
 use crate::telemetry::Metrics;
 

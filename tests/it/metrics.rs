@@ -143,9 +143,11 @@ fn a_scrape_is_what_the_document_says_and_promtool_likes_it() {
     let dir = TempDir::new().unwrap();
     let key = dir.path().join("key");
     std::fs::write(&key, "access-key-id = id\naccess-key-secret = secret\n").unwrap();
-    // A log service that nobody runs.
+    // A log service and collectors that nobody runs.
     let settings = format!(
-        "active-s = 2\ninactive-s = 1\n[sls]\nendpoint = \"127.0.0.1:9\"\nlinger-ms = 10\n\
+        "active-s = 2\ninactive-s = 1\noutput = \"all\"\n\
+         [[flow-log.netflow]]\nserver = \"127.0.0.1:9\"\nversion = \"v5\"\nmessage-bytes = 512\n\
+         [[flow-log.netflow]]\nserver = \"127.0.0.1:9\"\nfilter = \"dst port 1\"\n[sls]\nendpoint = \"127.0.0.1:9\"\nlinger-ms = 10\n\
          access-key-file = {key:?}\n[[relay]]\nto = [\"127.0.0.1:9\"]\n"
     );
     let daemon = Daemon::start(&flow_log(&settings));
@@ -160,7 +162,12 @@ fn a_scrape_is_what_the_document_says_and_promtool_likes_it() {
     daemon.query("SELECT count(*) FROM flows");
     daemon.wait_until("all metrics there", |daemon| {
         let text = daemon.text("/metrics");
-        text.contains("{exporter=\"127.0.0.9\"}") && text.contains("verdict=\"connect\"")
+        let told = [
+            "{exporter=\"127.0.0.9\"}",
+            "verdict=\"connect\"",
+            "reason=\"refused\"}",
+        ];
+        told.iter().all(|words| text.contains(words))
     });
     let text = daemon.text("/metrics");
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");

@@ -38,7 +38,7 @@ use crate::journal::Refused;
 use crate::logstore::LogStore;
 use crate::logstore::LogstoreName;
 use crate::sink::Destination;
-use crate::sink::netflow::Exports;
+use crate::sink::Exports;
 
 pub(super) use account::{Books, Ended, Refusal, Side, sent};
 pub(super) use commit::{Commits, commit};

@@ -20,7 +20,7 @@ use crate::logstore;
 use crate::logstore::Limits;
 use crate::logstore::LogstoreName;
 use crate::logstore::Query;
-use crate::sink::netflow::Exports;
+use crate::sink::Exports;
 use crate::sink::{Content, Log, LogGroup};
 
 /// Three flow logs: one stays here, two are sent, one of these to the logstore

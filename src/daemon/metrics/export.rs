@@ -5,7 +5,7 @@ use super::Pair;
 use super::Scrape;
 use super::Value::{CountBy, CountByTwo, Held, LevelBy, Moved};
 use crate::flow::Amount;
-use crate::sink::netflow::Tally;
+use crate::sink::Tally;
 
 pub(super) const EXPORT: &[Metric] = table! {
     "flowlogd_sink_netflow_in_flight" "Between the lanes and the queues of collectors"

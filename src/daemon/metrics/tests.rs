@@ -13,7 +13,7 @@ use crate::journal;
 use crate::journal::Amounts;
 use crate::journal::DestinationStats;
 use crate::session::{OrphanStats, SequenceCounts, Stats};
-use crate::sink::netflow::{CollectorReading, ExportsReading, Tally};
+use crate::sink::{CollectorReading, ExportsReading, Tally};
 use crate::telemetry::Metrics;
 
 #[test]

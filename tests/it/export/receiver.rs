@@ -33,7 +33,7 @@ impl Receiver {
     }
 }
 
-/// Takes a connection, and reads messages of IPFIX from it as long as `reads`.
+/// Reads messages of IPFIX as long as `reads`, and what was sent until then.
 pub(super) fn read_messages(
     stream: &mut TcpStream,
     mut reads: impl FnMut() -> bool,
@@ -43,10 +43,12 @@ pub(super) fn read_messages(
     stream.set_read_timeout(Some(patience)).unwrap();
     let mut octets = Vec::new();
     let mut buffer = vec![0; 1 << 20];
-    while reads() {
+    loop {
         match stream.read(&mut buffer) {
             Ok(0) => break,
             Ok(length) => octets.extend_from_slice(&buffer[..length]),
+            // What was sent by now is read.
+            Err(_) if !reads() => break,
             Err(_) => continue,
         }
         while octets.len() >= 4 {
