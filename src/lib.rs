@@ -17,7 +17,7 @@
 //! 7. [`journal`] numbers the rows and keeps them on disk until each destination
 //!    has its own.
 //! 8. [`logstore`] keeps every routed row and answers queries; [`sink`] takes
-//!    rows to the cloud.
+//!    rows to the cloud, and flows to other collectors.
 //!
 //! [`daemon`] is the loop that calls them in this order. [`api`] stands before
 //! all of it, [`api::sls`] as the log service itself would.
