@@ -30,6 +30,7 @@ use crate::daemon::settings::DiskBudget;
 use crate::daemon::snapshot::{self, Keeper};
 use crate::daemon::terms::TERMS;
 use crate::daemon::upkeep::Upkeep;
+use crate::daemon::vicinity::Vicinity;
 use crate::daemon::worker::Worker;
 use crate::daemon::{memory, metrics, settings, writer};
 use crate::flowlog::RoutingTable;
@@ -114,10 +115,13 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
     let committer = ingest::commit(Arc::clone(&ingest), interval, move || told.notify())?;
     let upkeep = Upkeep::start(&store).context("cannot start the log store's upkeep")?;
     let cells: Vec<_> = bound.lanes.iter().map(|_| Arc::new(Cell::new())).collect();
+    let vicinity = settings::vicinity(config, &bound);
+    let vicinity = Arc::new(vicinity);
     let builder = Builder {
         config,
         lanes: bound.lanes.len(),
         table: Arc::clone(&table),
+        vicinity: Arc::clone(&vicinity),
         exchange: Arc::clone(&exchange),
         remembered: remembered(config, state),
         monotonic: Monotonic::start(),
@@ -129,6 +133,7 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
     let keeper = keeper(config, ingest.journal(), &workers)?;
     let service = Service::new(service::Parts {
         table,
+        vicinity,
         workers,
         query_limits: settings::query_limits(config),
         ledger: Ledger::new(cells, Arc::clone(&exchange), Arc::clone(&ingest)),
@@ -280,6 +285,7 @@ struct Builder<'a> {
     config: &'a Config,
     lanes: usize,
     table: Arc<RoutingTable>,
+    vicinity: Arc<Vicinity>,
     exchange: Arc<Exchange>,
     remembered: Vec<Vec<u8>>,
     monotonic: Monotonic,
@@ -288,14 +294,15 @@ struct Builder<'a> {
 impl Builder<'_> {
     /// A lane for each cell, with the flows that an unclean end left open.
     fn lanes(&self, cells: &[Arc<Cell<TERMS>>], journal: &Journal) -> Vec<Lane> {
-        let lanes = cells.iter().map(|cell| self.lane(Arc::clone(cell)));
+        let cells = cells.iter().enumerate();
+        let lanes = cells.map(|(index, cell)| self.lane(index, Arc::clone(cell)));
         let mut lanes: Vec<_> = lanes.collect();
         let mut all: Vec<_> = lanes.iter_mut().collect();
         snapshot::resume(journal, &mut all, &self.table, &self.monotonic);
         lanes
     }
 
-    fn lane(&self, cell: Arc<Cell<TERMS>>) -> Lane {
+    fn lane(&self, index: usize, cell: Arc<Cell<TERMS>>) -> Lane {
         let config = self.config;
         let mut sessions = Sessions::new(
             settings::sessions(config, self.lanes),
@@ -322,6 +329,7 @@ impl Builder<'_> {
             table: Arc::clone(&self.table),
             exchange: Arc::clone(&self.exchange),
             cell,
+            vicinity: (Arc::clone(&self.vicinity), index),
         })
     }
 }

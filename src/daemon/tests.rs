@@ -60,6 +60,7 @@ impl Bench {
             table: Arc::new(table),
             exchange: Arc::clone(&exchange),
             cell: Arc::clone(&cell),
+            vicinity: (Arc::clone(&vicinity), 0),
         });
         let now = Arrival {
             monotonic_ms: 1_000_000,

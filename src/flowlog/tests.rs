@@ -118,12 +118,12 @@ fn a_device_bound_to_nothing_takes_the_default_flow_log_under_its_own_id() {
 }
 
 #[test]
-fn the_allow_list_comes_before_everything() {
+fn the_allow_list_says_who_is_heard_not_where_records_go() {
     let mut definition = three_logs();
     definition.unclaimed = Unclaimed::Take("a".to_owned());
     definition.allow = vec!["10.0.0.0/8".parse().unwrap()];
     let table = compile(&definition);
-    assert_eq!(table.verdict(ip("192.0.2.1"), 0), Verdict::Denied);
+    assert_eq!(names(&table, table.verdict(ip("192.0.2.1"), 0)), ["a/-"]);
     assert!(!table.allows(ip("192.0.2.1")));
     assert!(table.allows(ip("::ffff:10.0.0.1")));
     assert_eq!(names(&table, table.verdict(ip("10.0.0.1"), 0)), ["a/-"]);

@@ -49,7 +49,8 @@ impl Plan {
         if let [_] = *self.runs {
             self.origin.read(record, &[0])
         } else {
-            self.origin.read(record, &Cuts::of(record, &self.runs).bases)
+            self.origin
+                .read(record, &Cuts::of(record, &self.runs).bases)
         }
     }
 
