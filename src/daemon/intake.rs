@@ -248,3 +248,6 @@ impl Outlet for Outward<'_> {
         self.batch.len() >= BATCH_ROWS_MAX
     }
 }
+
+#[cfg(test)]
+mod tests;
