@@ -21,7 +21,7 @@ use super::netflow;
 use super::table::Table;
 use super::value::Value;
 
-/// Reads the routing; the allow-list is `[exporters]`'s.
+/// Reads the routing; who is heard and who mediates is `[exporters]`'s.
 pub(super) fn read(table: &mut Table<'_, '_>) -> Definition {
     let flow_logs = table.each("flow-log", |table| Some(flow_log(table)));
     let devices = table.each("device", |table| Some(device(table)));
@@ -31,6 +31,7 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Definition {
         devices,
         unclaimed,
         allow: Vec::new(),
+        mediators: Vec::new(),
     })
 }
 

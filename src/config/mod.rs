@@ -119,15 +119,19 @@ impl Config {
     }
 
     fn read(table: &mut Table<'_, '_>) -> Self {
-        let mut allow = Vec::new();
+        let (mut allow, mut mediators) = (Vec::new(), Vec::new());
         let exporters = table.section("exporters", |table| {
             allow = table
                 .list("allow", |value| value.parsed(""))
+                .unwrap_or_default();
+            mediators = table
+                .list("mediators", |value| value.parsed(""))
                 .unwrap_or_default();
             Exporters::read(table)
         });
         let definition = Definition {
             allow,
+            mediators,
             ..flow_log::read(table)
         };
         let logstore = table.section("logstore", LogStore::read);

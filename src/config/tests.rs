@@ -246,6 +246,7 @@ fn every_key_of_the_routing_can_be_set() {
     let text = r#"
         [exporters]
         allow = ["10.0.0.0/8", "2001:db8::/32"]
+        mediators = ["10.0.0.5", "2001:db8::/64"]
         [default-flow-log]
         action = "ignore"
         [[flow-log]]
@@ -261,6 +262,9 @@ fn every_key_of_the_routing_can_be_set() {
     let definition = parse(text).definition;
     let allow: Vec<String> = definition.allow.iter().map(ToString::to_string).collect();
     assert_eq!(allow, ["10.0.0.0/8", "2001:db8::/32"]);
+    let mediators = definition.mediators.iter().map(ToString::to_string);
+    let mediators: Vec<String> = mediators.collect();
+    assert_eq!(mediators, ["10.0.0.5/32", "2001:db8::/64"]);
     assert_eq!(definition.unclaimed, Unclaimed::Ignore);
     let [log] = &definition.flow_logs[..] else {
         panic!("{:?}", definition.flow_logs);

@@ -9,6 +9,7 @@ use crate::cache::Outlet;
 use crate::daemon::sampling::SamplingPolicies;
 use crate::daemon::sources::{Sources, Verdict};
 use crate::daemon::terms::Terms;
+use crate::daemon::vicinity::Vicinity;
 use crate::flow::Detail;
 use crate::flow::FlowBatch;
 use crate::flow::FlowRecord;
@@ -17,9 +18,11 @@ use crate::flow::Plan;
 use crate::flow::RecordFlags;
 use crate::flowlog::RouteId;
 use crate::flowlog::RoutingTable;
+use crate::session::Belief;
 use crate::session::Consumer;
 use crate::session::DataSet;
 use crate::session::Known;
+use crate::session::Origin;
 use crate::session::SamplingPolicy;
 use crate::session::Scope;
 use crate::session::SourceId;
@@ -34,6 +37,7 @@ pub(super) struct Intake {
     pub(super) table: Arc<RoutingTable>,
     pub(super) sampling: SamplingPolicies,
     pub(super) nsel: Nsel,
+    pub(super) vicinity: Arc<Vicinity>,
     pub(super) way: Way,
 }
 
@@ -116,9 +120,16 @@ impl Way {
     fn route(&mut self, verdict: &Verdict, record: &FlowRecord, detail: Option<&Detail>) {
         let amount = record.amount();
         self.terms.flows += amount;
-        let Verdict::Routes(routes, count) = verdict else {
-            self.terms.unclaimed += amount;
-            return;
+        let (routes, count) = match verdict {
+            Verdict::Routes(routes, count) => (routes, count),
+            Verdict::Unclaimed => {
+                self.terms.unclaimed += amount;
+                return;
+            }
+            Verdict::Looped => {
+                self.terms.looped += amount;
+                return;
+            }
         };
         let mut routed = *record;
         for route in routes.iter().take(*count) {
@@ -153,12 +164,42 @@ impl Consumer<Plan> for Intake {
         self.way.cache.learned(source, active_ms);
     }
 
+    fn belief(&mut self, sender: IpAddr, origin: Origin) -> Belief {
+        let (vicinity, exporter) = (&self.vicinity, origin.exporter);
+        // A process of this host that names the host as exporter is one.
+        let speaks_of_itself = !origin.is_original && vicinity.is_own(sender);
+        if vicinity.is_own(exporter) && !speaks_of_itself {
+            Belief::Copy
+        } else if !self.table.mediates(sender) {
+            Belief::Sender
+        } else if exporter != sender && vicinity.hears(exporter) {
+            Belief::Copy
+        } else {
+            Belief::Origin
+        }
+    }
+
     fn data(&mut self, scope: &Scope<'_>, known: &Known<Plan>, set: DataSet<'_>) {
-        let Self {
-            table, nsel, way, ..
-        } = self;
         // Before what is learned of the source from options.
-        let verdict = way.verdict(scope, table);
+        let verdict = self.way.verdict(scope, &self.table);
+        self.take(&verdict, scope, known, set);
+    }
+
+    fn copy(&mut self, scope: &Scope<'_>, known: &Known<Plan>, set: DataSet<'_>) {
+        self.take(&Verdict::Looped, scope, known, set);
+    }
+}
+
+impl Intake {
+    /// Decodes the records of a Data Set and sends them where they belong.
+    fn take(
+        &mut self,
+        verdict: &Verdict,
+        scope: &Scope<'_>,
+        known: &Known<Plan>,
+        set: DataSet<'_>,
+    ) {
+        let Self { nsel, way, .. } = self;
         if known.template.kind == TemplateKind::Options {
             return;
         }
@@ -172,10 +213,10 @@ impl Consumer<Plan> for Intake {
             known.plan.decode(scope, record, &mut |flow, detail| {
                 if flow.flags.contains(RecordFlags::NSEL) {
                     nsel.settle(flow, detail, &mut |flow, detail| {
-                        way.route(&verdict, flow, detail);
+                        way.route(verdict, flow, detail);
                     });
                 } else {
-                    way.route(&verdict, flow, detail);
+                    way.route(verdict, flow, detail);
                 }
             });
         }
@@ -207,3 +248,6 @@ impl Outlet for Outward<'_> {
         self.batch.len() >= BATCH_ROWS_MAX
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,7 @@ use crate::daemon::settings;
 use crate::daemon::snapshot::{Piece, Sweep};
 use crate::daemon::sources::Sources;
 use crate::daemon::terms::{TERMS, Tables, Terms};
+use crate::daemon::vicinity::Vicinity;
 use crate::flow::FlowBatch;
 use crate::flow::Nsel;
 use crate::flow::NselSettings;
@@ -43,6 +44,8 @@ const BATCH_ROWS_HARD_MAX: usize = 8 * BATCH_ROWS_MAX;
 /// A lane's state and its way out.
 #[derive(Debug)]
 pub struct Lane {
+    /// Which of all lanes it is.
+    index: usize,
     sessions: Sessions<Plan>,
     intake: Intake,
     exchange: Arc<Exchange>,
@@ -74,6 +77,8 @@ pub struct Parts {
     pub exchange: Arc<Exchange>,
     /// Where the lane's terms are published.
     pub cell: Arc<Cell<TERMS>>,
+    /// What all lanes know of their neighbours, and which lane this is.
+    pub vicinity: (Arc<Vicinity>, usize),
 }
 
 /// Who sends to one lane, with the lane's counters of the same moment.
@@ -88,12 +93,15 @@ pub struct Census {
 impl Lane {
     /// A lane that has seen nothing.
     pub fn new(parts: Parts) -> Self {
+        let (vicinity, index) = parts.vicinity;
         let mut lane = Self {
+            index,
             sessions: parts.sessions,
             intake: Intake {
                 table: parts.table,
                 sampling: parts.sampling,
                 nsel: Nsel::new(NselSettings::default()),
+                vicinity,
                 way: Way {
                     cache: parts.cache,
                     queue: Vec::new(),
@@ -154,6 +162,7 @@ impl Lane {
             self.sessions.tick(now.monotonic_ms);
             self.note_longest_stay();
             self.note_tables();
+            self.tell_of_exporters(now.monotonic_ms);
         }
         self.intake.way.tick(now.monotonic_ms);
         self.hand_over_if_due(now.monotonic_ms);
@@ -187,6 +196,15 @@ impl Lane {
             connections: count(nsel.len()),
             odometers: count(way.cache.odometers()),
         };
+    }
+
+    /// Tells the other lanes who is heard here, for whom mediators may speak there.
+    fn tell_of_exporters(&self, now_ms: u64) {
+        if self.intake.table.has_mediators() {
+            let vicinity = &self.intake.vicinity;
+            let heard = self.sessions.heard(now_ms, vicinity.heard_within_ms());
+            vicinity.tell(self.index, heard.collect());
+        }
     }
 
     /// Notes what the kernel dropped so far.

@@ -39,6 +39,7 @@ mod terms;
 #[cfg(test)]
 mod tests;
 mod upkeep;
+mod vicinity;
 mod views;
 mod watch;
 mod worker;

@@ -13,6 +13,7 @@ use crate::daemon::ingest::Ingest;
 use crate::daemon::ledger::Ledger;
 use crate::daemon::relay::{self, Relays};
 use crate::daemon::settings;
+use crate::daemon::vicinity::Vicinity;
 use crate::daemon::worker::{Command, Worker};
 use crate::flowlog::Problem;
 use crate::flowlog::RoutingTable;
@@ -35,6 +36,8 @@ pub struct Service {
 pub struct Parts {
     /// Routing table in force at the start.
     pub table: Arc<RoutingTable>,
+    /// What the lanes know of their neighbours.
+    pub(super) vicinity: Arc<Vicinity>,
     /// The lanes, running.
     pub workers: Arc<Vec<Worker>>,
     /// What is between them and the writer.
@@ -88,6 +91,7 @@ impl Service {
             self.parts.sender.attend(id, destination);
         }
         self.table.store(Arc::clone(&table));
+        self.parts.vicinity.look();
         let settings = settings::plan(definition);
         for worker in self.workers().iter() {
             worker.tell(Command::Route(Arc::clone(&table), settings.clone()));

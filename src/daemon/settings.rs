@@ -15,11 +15,13 @@ use crate::config::WhenFull;
 use crate::daemon::clock;
 use crate::daemon::exporters;
 use crate::daemon::ingest::Policy;
+use crate::daemon::vicinity::Vicinity;
 use crate::flow::PlanSettings;
 use crate::flowlog::Definition;
 use crate::flowlog::Inactive;
 use crate::flowlog::Route;
 use crate::journal;
+use crate::listen::Bound;
 use crate::logstore;
 use crate::session;
 use crate::sink::Compression;
@@ -69,6 +71,12 @@ pub(super) fn cache(config: &Config, lanes: usize) -> cache::Settings {
         detail_bytes_max: share(config.cache.detail_bytes_max, lanes),
         ..cache::Settings::default()
     }
+}
+
+/// What the lanes of these sockets know of their neighbours.
+pub(super) fn vicinity(config: &Config, bound: &Bound) -> Vicinity {
+    let listening = bound.addresses.clone();
+    Vicinity::new(listening, bound.lanes.len(), config.exporters.silent_after)
 }
 
 /// When the flows of a route leave the cache.

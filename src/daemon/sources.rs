@@ -17,6 +17,8 @@ pub(super) enum Verdict {
     Routes([RouteId; ROUTES_MAX], usize),
     /// No flow log claims it, and unclaimed exporters are ignored.
     Unclaimed,
+    /// Its records are a second copy of what is here already.
+    Looped,
 }
 
 /// One (exporter, Observation Domain) that has sent flows.
@@ -79,7 +81,7 @@ impl Sources {
 fn ask(table: &RoutingTable, exporter: IpAddr, domain: u32) -> Verdict {
     let claimed = match table.verdict(exporter, domain) {
         Claim::Routes(routes) => routes,
-        Claim::Unclaimed | Claim::Denied => return Verdict::Unclaimed,
+        Claim::Unclaimed => return Verdict::Unclaimed,
     };
     let mut routes = [RouteId(0); ROUTES_MAX];
     for (slot, route) in routes.iter_mut().zip(claimed) {

@@ -30,6 +30,7 @@ use crate::daemon::settings::DiskBudget;
 use crate::daemon::snapshot::{self, Keeper};
 use crate::daemon::terms::TERMS;
 use crate::daemon::upkeep::Upkeep;
+use crate::daemon::vicinity::Vicinity;
 use crate::daemon::worker::Worker;
 use crate::daemon::{memory, metrics, settings, writer};
 use crate::flowlog::RoutingTable;
@@ -102,20 +103,19 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
     let ingest = Arc::new(ingest(config, state, &budget, &store, &bound)?);
     let exporters_max = config.exporters.limits.sources_max;
     let exchange = Arc::new(Exchange::new(EXCHANGE_BYTES_MAX, exporters_max));
-    let (sender, cloud) = sender(config, state, &ingest)?;
-    for (id, destination) in ingest.name(&table) {
-        sender.attend(id, destination);
-    }
+    let (sender, cloud) = sender(config, state, &ingest, &table)?;
     let writer = writer::start(Arc::clone(&exchange), Arc::clone(&ingest))?;
     let interval = config.journal.commit_interval;
     let told = Arc::clone(&sender);
     let committer = ingest::commit(Arc::clone(&ingest), interval, move || told.notify())?;
     let upkeep = Upkeep::start(&store).context("cannot start the log store's upkeep")?;
     let cells: Vec<_> = bound.lanes.iter().map(|_| Arc::new(Cell::new())).collect();
+    let vicinity = Arc::new(settings::vicinity(config, &bound));
     let builder = Builder {
         config,
         lanes: bound.lanes.len(),
         table: Arc::clone(&table),
+        vicinity: Arc::clone(&vicinity),
         exchange: Arc::clone(&exchange),
         remembered: remembered(config, state),
         monotonic: Monotonic::start(),
@@ -127,6 +127,7 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
     let keeper = keeper(config, ingest.journal(), &workers)?;
     let service = Service::new(service::Parts {
         table,
+        vicinity,
         workers,
         query_limits: settings::query_limits(config),
         ledger: Ledger::new(cells, Arc::clone(&exchange), Arc::clone(&ingest)),
@@ -218,13 +219,21 @@ fn keeper(
 }
 
 /// Begins to send what is in the journal for the cloud.
-fn sender(config: &Config, state: &Path, ingest: &Ingest) -> Result<(Arc<Sender>, Arc<Cloud>)> {
+fn sender(
+    config: &Config,
+    state: &Path,
+    ingest: &Ingest,
+    table: &RoutingTable,
+) -> Result<(Arc<Sender>, Arc<Cloud>)> {
     let settings = settings::sender(config, state);
     let cloud = Cloud::new(config, &settings.transport).context("[sls]")?;
     let cloud = Arc::new(cloud);
     let directory: Arc<dyn Directory> = Arc::clone(&cloud) as _;
     let journal = Arc::clone(ingest.journal());
     let sender = Sender::start(&Handle::current(), journal, settings, directory)?;
+    for (id, destination) in ingest.name(table) {
+        sender.attend(id, destination);
+    }
     Ok((Arc::new(sender), cloud))
 }
 
@@ -280,6 +289,7 @@ struct Builder<'a> {
     config: &'a Config,
     lanes: usize,
     table: Arc<RoutingTable>,
+    vicinity: Arc<Vicinity>,
     exchange: Arc<Exchange>,
     remembered: Vec<Vec<u8>>,
     monotonic: Monotonic,
@@ -288,14 +298,15 @@ struct Builder<'a> {
 impl Builder<'_> {
     /// A lane for each cell, with the flows that an unclean end left open.
     fn lanes(&self, cells: &[Arc<Cell<TERMS>>], journal: &Journal) -> Vec<Lane> {
-        let lanes = cells.iter().map(|cell| self.lane(Arc::clone(cell)));
+        let cells = cells.iter().enumerate();
+        let lanes = cells.map(|(index, cell)| self.lane(index, Arc::clone(cell)));
         let mut lanes: Vec<_> = lanes.collect();
         let mut all: Vec<_> = lanes.iter_mut().collect();
         snapshot::resume(journal, &mut all, &self.table, &self.monotonic);
         lanes
     }
 
-    fn lane(&self, cell: Arc<Cell<TERMS>>) -> Lane {
+    fn lane(&self, index: usize, cell: Arc<Cell<TERMS>>) -> Lane {
         let config = self.config;
         let mut sessions = Sessions::new(
             settings::sessions(config, self.lanes),
@@ -322,6 +333,7 @@ impl Builder<'_> {
             table: Arc::clone(&self.table),
             exchange: Arc::clone(&self.exchange),
             cell,
+            vicinity: (Arc::clone(&self.vicinity), index),
         })
     }
 }

@@ -42,6 +42,9 @@ pub struct Terms {
     pub flows: Amount,
     /// Of those, records no flow log claims.
     pub unclaimed: Amount,
+    /// Of those, records that came by way of another collector and are here
+    /// already, or were here before (P-705).
+    pub looped: Amount,
     /// Records that took a route, once per route.
     pub routed: Amount,
     /// Records of flows of an earlier run that were taken in again.

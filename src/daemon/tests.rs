@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cache::Cache;
 use crate::config::Config;
@@ -12,6 +13,7 @@ use crate::daemon::lane::{Lane, Parts};
 use crate::daemon::sampling::SamplingPolicies;
 use crate::daemon::settings;
 use crate::daemon::terms::{TERMS, Terms};
+use crate::daemon::vicinity::Vicinity;
 use crate::flow::Amount;
 use crate::flowlog::RoutingTable;
 use crate::session::Arrival;
@@ -34,6 +36,7 @@ name = "all"
 /// A lane and what it tells others.
 pub(super) struct Bench {
     pub(super) lane: Lane,
+    pub(super) vicinity: Arc<Vicinity>,
     exchange: Arc<Exchange>,
     cell: Arc<Cell<TERMS>>,
     pub(super) now: Arrival,
@@ -48,6 +51,9 @@ impl Bench {
         let exchange = Arc::new(Exchange::new(1 << 20, 16));
         let cell = Arc::new(Cell::new());
         let cache = settings::cache(&config, 1);
+        let listening = vec!["192.0.2.100:9995".parse().unwrap()];
+        let silent_after = config.exporters.silent_after;
+        let vicinity = Arc::new(Vicinity::new(listening, 2, silent_after));
         let lane = Lane::new(Parts {
             sessions: Sessions::new(
                 settings::sessions(&config, 1),
@@ -60,6 +66,7 @@ impl Bench {
             table: Arc::new(table),
             exchange: Arc::clone(&exchange),
             cell: Arc::clone(&cell),
+            vicinity: (Arc::clone(&vicinity), 0),
         });
         let now = Arrival {
             monotonic_ms: 1_000_000,
@@ -67,6 +74,7 @@ impl Bench {
         };
         Self {
             lane,
+            vicinity,
             exchange,
             cell,
             now,
@@ -74,8 +82,13 @@ impl Bench {
         }
     }
 
-    /// Receives Sets in a v9 Message.
+    /// Receives Sets in a v9 Message of 192.0.2.1.
     pub(super) fn receive(&mut self, sets: &[Vec<u8>]) {
+        self.receive_from(1, sets);
+    }
+
+    /// Receives Sets in a v9 Message of 192.0.2.`host`.
+    pub(super) fn receive_from(&mut self, host: u8, sets: &[Vec<u8>]) {
         let count = u16::try_from(sets.len()).unwrap();
         let export_secs = u32::try_from(self.now.unix_ms / 1_000).unwrap();
         let mut message = [[0, 9], count.to_be_bytes()].concat();
@@ -86,7 +99,7 @@ impl Bench {
         message.extend(sets.concat());
         self.sequence += 1;
         let peer = Peer {
-            exporter: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+            exporter: IpAddr::V4(Ipv4Addr::new(192, 0, 2, host)),
             port: 2055,
             local_port: 9995,
         };
@@ -102,6 +115,18 @@ impl Bench {
         }
     }
 
+    /// Empties the lane; whose its rows are, ascending.
+    pub(super) fn origins(&mut self) -> Vec<(IpAddr, u32)> {
+        assert!(self.lane.drain(self.now));
+        let mut origins = Vec::new();
+        while let Some(parcel) = self.exchange.take(Duration::ZERO) {
+            let rows = 0..parcel.batch.len();
+            origins.extend(rows.map(|row| parcel.batch.origin(row).unwrap()));
+        }
+        origins.sort_unstable();
+        origins
+    }
+
     /// What the lane published.
     pub(super) fn terms(&self) -> Terms {
         Terms::from_array(self.cell.read())
@@ -109,13 +134,13 @@ impl Bench {
 }
 
 /// A Set of such content.
-fn set(id: u16, content: &[u8]) -> Vec<u8> {
+pub(super) fn set(id: u16, content: &[u8]) -> Vec<u8> {
     let length = u16::try_from(content.len() + 4).unwrap();
     [&id.to_be_bytes()[..], &length.to_be_bytes(), content].concat()
 }
 
 /// Numbers of two octets.
-fn shorts(numbers: &[u16]) -> Vec<u8> {
+pub(super) fn shorts(numbers: &[u16]) -> Vec<u8> {
     numbers.iter().flat_map(|n| n.to_be_bytes()).collect()
 }
 

@@ -192,6 +192,7 @@ pub(super) fn stats(reading: &Reading, store: &LogStore) -> Value {
         "records": {
             "decoded": sum.flows,
             "unclaimed": sum.unclaimed,
+            "looped": sum.looped,
             "routed": sum.routed,
             "resumed": sum.resumed,
             "repeated": sum.repeated,

@@ -19,7 +19,7 @@ pub use account::Amount;
 pub use arrow::{Names, RouteNames, SERIAL, from_ipc, serials, to_ipc};
 pub use batch::FlowBatch;
 pub use export::{Counters, ExportSettings, Lacks, Origin, Records, RowEncoder, Unsent};
-pub use filter::{Filter, FilterError, protocol_name};
+pub use filter::{Filter, FilterError, Subject, protocol_name};
 pub use merge::{Merge, Overflow};
 pub use nsel::{Nsel, NselSettings};
 pub use plan::{Faults, Plan, PlanSettings};

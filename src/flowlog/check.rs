@@ -12,6 +12,7 @@ use super::FlowLog;
 use super::NetflowTarget;
 use super::NetflowVersion;
 use super::OUTPUTS_MAX;
+use super::Prefix;
 use super::ROUTES_MAX;
 use super::Transport;
 use super::Unclaimed;
@@ -58,6 +59,7 @@ pub(super) fn check(definition: &Definition) -> Vec<Problem> {
     devices(&definition.devices, &mut problems);
     bindings(definition, &mut problems);
     claims(definition, &mut problems);
+    mediators(definition, &mut problems);
     problems
 }
 
@@ -207,14 +209,32 @@ fn claims(definition: &Definition, problems: &mut Vec<Problem>) {
                 let advice = "an exporter belongs to one device; bind that to all flow logs";
                 problems.push(Problem::new(&*at, what, advice));
             }
-            let allow = &definition.allow;
-            if !allow.is_empty() && !allow.iter().any(|block| block.overlaps(&exporter.prefix)) {
+            // A mediator that is heard may speak for whom is not.
+            if definition.mediators.is_empty() && is_excluded(definition, &exporter.prefix) {
                 let what = format!("exporters.allow excludes {}", exporter.prefix);
                 let advice = "nothing would be heard from it; extend the list or remove it here";
                 problems.push(Problem::new(at, what, advice));
             }
         }
     }
+}
+
+/// Mediators that are never heard.
+fn mediators(definition: &Definition, problems: &mut Vec<Problem>) {
+    for (index, mediator) in definition.mediators.iter().enumerate() {
+        if is_excluded(definition, mediator) {
+            let at = format!("exporters.mediators[{index}]");
+            let what = format!("exporters.allow excludes {mediator}");
+            let advice = "nothing would be heard from it; extend that list or remove it here";
+            problems.push(Problem::new(at, what, advice));
+        }
+    }
+}
+
+/// Whether the allow-list excludes all of a prefix.
+fn is_excluded(definition: &Definition, prefix: &Prefix) -> bool {
+    let allow = &definition.allow;
+    !allow.is_empty() && !allow.iter().any(|block| block.overlaps(prefix))
 }
 
 /// What a device claims, in words.

@@ -20,6 +20,9 @@ pub struct Definition {
     pub unclaimed: Unclaimed,
     /// Exporters that are heard at all; empty means every one (P-800).
     pub allow: Vec<Prefix>,
+    /// Senders whose records may belong to another exporter that they name
+    /// (P-223); empty means none.
+    pub mediators: Vec<Prefix>,
 }
 
 /// Where flows go, and how long they are merged before.

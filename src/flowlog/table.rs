@@ -27,6 +27,7 @@ pub struct RoutingTable {
     /// The route of exporters that no device claims; at most one.
     default: Option<RouteId>,
     allow: Vec<Prefix>,
+    mediators: Vec<Prefix>,
     routes: Routes,
 }
 
@@ -37,8 +38,6 @@ pub enum Verdict<'a> {
     Routes(&'a [RouteId]),
     /// Nowhere: it belongs to no flow log.
     Unclaimed,
-    /// Nowhere: the allow-list excludes it, so not even a session is made.
-    Denied,
 }
 
 #[derive(Clone, Debug)]
@@ -73,11 +72,9 @@ impl RoutingTable {
     /// Where the records of one exporter's domain go; allocates nothing.
     ///
     /// The longest prefix decides, and of equally long ones the one that
-    /// names the domain.
+    /// names the domain. The allow-list does not: it is about senders, and
+    /// the records of an exporter may come by way of another.
     pub fn verdict(&self, exporter: IpAddr, domain: u32) -> Verdict<'_> {
-        if !self.allows(exporter) {
-            return Verdict::Denied;
-        }
         match self.claim(exporter.to_canonical(), domain) {
             Some(claim) if !claim.routes.is_empty() => Verdict::Routes(&claim.routes),
             Some(_) => Verdict::Unclaimed,
@@ -86,9 +83,20 @@ impl RoutingTable {
         }
     }
 
-    /// Whether an exporter is heard at all (P-800); asked before any state is made.
+    /// Whether a sender is heard at all (P-800); asked before any state is made.
     pub fn allows(&self, exporter: IpAddr) -> bool {
         self.allow.is_empty() || self.allow.iter().any(|block| block.contains(exporter))
+    }
+
+    /// Whether the records of a sender may belong to another exporter that
+    /// they name (P-223).
+    pub fn mediates(&self, sender: IpAddr) -> bool {
+        self.mediators.iter().any(|block| block.contains(sender))
+    }
+
+    /// Whether any sender's may.
+    pub fn has_mediators(&self) -> bool {
+        !self.mediators.is_empty()
     }
 
     /// The route of an id, live or among the last retired.
@@ -106,12 +114,13 @@ impl RoutingTable {
         self.routes.live()
     }
 
-    /// Whether the operator names an exporter, as a device's or in the
-    /// allow-list; such a one needs no probation.
+    /// Whether the operator names an exporter, as a device's, as a mediator or
+    /// in the allow-list; such a one needs no probation.
     pub fn names(&self, exporter: IpAddr) -> bool {
         let listed = !self.allow.is_empty() && self.allows(exporter);
         let address = exporter.to_canonical();
         listed
+            || self.mediates(exporter)
             || self.lengths(address).iter().any(|&length| {
                 let prefix = Prefix::around(address, length);
                 let at = self
@@ -168,6 +177,7 @@ impl RoutingTable {
             v6_lengths,
             default,
             allow: definition.allow.clone(),
+            mediators: definition.mediators.clone(),
             routes,
         }
     }

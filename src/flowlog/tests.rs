@@ -118,12 +118,12 @@ fn a_device_bound_to_nothing_takes_the_default_flow_log_under_its_own_id() {
 }
 
 #[test]
-fn the_allow_list_comes_before_everything() {
+fn the_allow_list_says_who_is_heard_not_where_records_go() {
     let mut definition = three_logs();
     definition.unclaimed = Unclaimed::Take("a".to_owned());
     definition.allow = vec!["10.0.0.0/8".parse().unwrap()];
     let table = compile(&definition);
-    assert_eq!(table.verdict(ip("192.0.2.1"), 0), Verdict::Denied);
+    assert_eq!(names(&table, table.verdict(ip("192.0.2.1"), 0)), ["a/-"]);
     assert!(!table.allows(ip("192.0.2.1")));
     assert!(table.allows(ip("::ffff:10.0.0.1")));
     assert_eq!(names(&table, table.verdict(ip("10.0.0.1"), 0)), ["a/-"]);
@@ -436,4 +436,34 @@ fn an_exporter_is_named_by_its_device_or_by_the_allow_list() {
     let table = compile(&definition);
     assert!(table.names(ip("192.0.2.2")));
     assert!(!table.names(ip("198.51.100.1")));
+}
+
+#[test]
+fn a_mediator_is_named_and_believed() {
+    let mut definition = three_logs();
+    let table = compile(&definition);
+    assert!(!table.has_mediators() && !table.mediates(ip("192.0.2.1")));
+    definition.mediators = vec!["192.0.2.0/28".parse().unwrap()];
+    let table = compile(&definition);
+    assert!(table.has_mediators());
+    assert!(table.mediates(ip("::ffff:192.0.2.1")) && table.names(ip("192.0.2.1")));
+    assert!(!table.mediates(ip("192.0.2.16")) && !table.names(ip("192.0.2.16")));
+}
+
+#[test]
+fn a_mediator_must_be_heard_but_not_whom_it_speaks_for() {
+    let mut definition = three_logs();
+    definition.devices = vec![device("one", &[exporter("10.0.0.0/8", None)], &["a"])];
+    definition.allow = vec!["192.0.2.0/24".parse().unwrap()];
+    definition.mediators = vec![
+        "192.0.2.1".parse().unwrap(),
+        "198.51.100.1".parse().unwrap(),
+    ];
+    assert_eq!(
+        problems(&definition),
+        [
+            "exporters.mediators[1]: exporters.allow excludes 198.51.100.1/32 \
+          (nothing would be heard from it; extend that list or remove it here)"
+        ]
+    );
 }

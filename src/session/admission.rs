@@ -123,7 +123,7 @@ impl<P: Plan> Sessions<P> {
     /// it that are there before; `None` if no id is left.
     pub fn expect(&mut self, exporter: IpAddr, domain: u32, now_ms: u64) -> Option<SourceId> {
         let max = self.limits.sources_max;
-        self.sources.expect(exporter, domain, max, now_ms)
+        self.sources.expect(exporter, domain, max, (now_ms, 0))
     }
 
     /// Gives a domain its source id; sessions on probation share half of them.

@@ -11,6 +11,8 @@ use crate::session::SetOutcome;
 use crate::session::SourceId;
 use crate::session::entry::Owner;
 use crate::session::entry::Received;
+use crate::session::origins::Given;
+use crate::session::origins::Parting;
 use crate::session::sampling::SamplerScope;
 use crate::session::templates::Lookup;
 use crate::wire::Extent;
@@ -213,18 +215,37 @@ impl<P: Plan> Sessions<P> {
             sampling: &sampler.samplers,
         };
         let wanted = records.extent.records.min(context.records_left);
-        let granted = if known.template.kind == TemplateKind::Options {
-            wanted
+        let now_ms = context.received.now_ms;
+        let is_options = known.template.kind == TemplateKind::Options;
+        let mut given = Given::default();
+        let set = if known.plan.has_origins() {
+            let set = records.capped(&known.template, wanted);
+            let parting = Parting {
+                scope,
+                known,
+                sources: &mut self.sources,
+                limits: &self.limits,
+                now_ms,
+                given,
+            };
+            given = parting.run(set, consumer);
+            set
         } else {
-            let now_ms = context.received.now_ms;
-            self.sources.grant(source, wanted, now_ms, &self.limits)
+            let granted = match is_options {
+                true => wanted,
+                false => self.sources.grant(source, wanted, now_ms, &self.limits),
+            };
+            let set = records.capped(&known.template, granted);
+            consumer.data(&scope, known, set);
+            given.taken = set.records;
+            given.throttled = wanted - granted;
+            set
         };
-        let set = records.capped(&known.template, granted);
-        consumer.data(&scope, known, set);
-        context.records_left -= set.records;
-        let taken = u64::from(set.records);
-        let throttled = u64::from(wanted - granted);
+        context.records_left -= given.taken;
+        let taken = u64::from(given.taken);
+        let throttled = u64::from(given.throttled);
         self.stats.records += taken;
+        self.stats.records_unnamed += u64::from(given.unnamed);
         self.stats.records_capped += u64::from(records.extent.records - wanted);
         self.stats.records_throttled += throttled;
         let Some(domain) = self.table.domain_mut(context.owner.domain) else {
@@ -232,7 +253,7 @@ impl<P: Plan> Sessions<P> {
         };
         domain.tally.records += taken;
         domain.tally.records_throttled += throttled;
-        if known.template.kind == TemplateKind::Options {
+        if is_options {
             self.stats.options_records += taken;
             self.learn(context.owner, slot, set.body);
             let options = self.table.domain(context.owner.domain);

@@ -13,6 +13,7 @@ mod learn;
 pub mod limits;
 pub mod names;
 pub mod options;
+mod origins;
 mod orphans;
 pub mod persist;
 mod replay;
@@ -42,6 +43,7 @@ pub use clock::{Clock, ClockLimits};
 pub use limits::{Limits, ScopeMode, Transport};
 pub use names::{ElementType, ElementTypes, Names};
 pub use options::Options;
+pub use origins::{Belief, Origin};
 pub use persist::{ImageError, Imported};
 pub use sampling::{SamplerLookup, Samplers, SamplingPolicy, SamplingRate};
 pub use sequence::SequenceCounts;
@@ -92,6 +94,16 @@ pub trait Plan {
     fn heap_bytes(&self) -> usize {
         0
     }
+
+    /// Whether records may name the exporter they are of.
+    fn has_origins(&self) -> bool {
+        false
+    }
+
+    /// The exporter that a record names as the one it is of (P-223).
+    fn origin(&self, _record: &[u8]) -> Option<Origin> {
+        None
+    }
 }
 
 /// A Template as a session remembers it.
@@ -108,13 +120,13 @@ pub struct Known<P> {
 pub struct Scope<'a> {
     /// Which exporter and domain, as an index into the lane's sources.
     pub source: SourceId,
-    /// Exporter's address.
+    /// Exporter's address: the sender's, unless [`Belief::Origin`].
     pub exporter: IpAddr,
     /// Observation Domain.
     pub domain: u32,
-    /// Turns the exporter's times into ours; of the Message the records came in.
+    /// Turns the sender's times into ours; of the Message the records came in.
     pub clock: &'a Clock,
-    /// What the exporter's options say of sampling.
+    /// What the sender's options say of sampling.
     pub sampling: &'a Samplers,
 }
 
@@ -168,6 +180,17 @@ pub trait Consumer<P> {
 
     /// The records of one Data Set, flow data and options data alike.
     fn data(&mut self, scope: &Scope<'_>, known: &Known<P>, set: DataSet<'_>);
+
+    /// Whose records are taken to be those of `sender` that name this origin.
+    ///
+    /// Asked where the origin changes from one record to the next, and only
+    /// of Templates that have such fields.
+    fn belief(&mut self, _sender: IpAddr, _origin: Origin) -> Belief {
+        Belief::Sender
+    }
+
+    /// Records of a Data Set that are [`Belief::Copy`], under their sender's scope.
+    fn copy(&mut self, _scope: &Scope<'_>, _known: &Known<P>, _set: DataSet<'_>) {}
 
     /// A Template was defined, refreshed or replaced.
     fn template(&mut self, _template: &Template) {}

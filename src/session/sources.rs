@@ -19,7 +19,7 @@ pub(crate) struct Source {
     records: TokenBucket,
     /// Domains of sessions that are this source.
     pub(crate) members: Vec<u32>,
-    /// When the last member went.
+    /// When the last member went, or a record last came by way of another.
     released_ms: u64,
     /// Whether it stands in [`Sources::released`].
     is_queued: bool,
@@ -31,7 +31,16 @@ pub(crate) struct Sources {
     slots: Vec<Source>,
     ids: HashMap<(IpAddr, u32), u32, RandomState>,
     /// Ids without members, the longest released first.
-    released: VecDeque<u32>,
+    released: VecDeque<Released>,
+}
+
+/// An id without members.
+#[derive(Clone, Copy, Debug)]
+struct Released {
+    id: u32,
+    /// What its source's `released_ms` was when it was queued; by now that may
+    /// be later.
+    since_ms: u64,
 }
 
 impl Sources {
@@ -75,23 +84,34 @@ impl Sources {
         Some(id)
     }
 
-    /// The id of an exporter's domain that no session has yet, as if its last
-    /// one had gone just now.
+    /// The id of an exporter's domain that no session may have, as if its last
+    /// one had gone just now: while it has none, it stays for as long after as
+    /// then.
     pub(crate) fn expect(
         &mut self,
         exporter: IpAddr,
         domain: u32,
         max: usize,
-        now_ms: u64,
+        (now_ms, reusable_before_ms): (u64, u64),
     ) -> Option<SourceId> {
-        let id = self.find_or_create(exporter, domain, max, 0)?;
+        let id = self.find_or_create(exporter, domain, max, reusable_before_ms)?;
         let source = self.slots.get_mut(usize::try_from(id.0).ok()?)?;
-        if source.members.is_empty() && !source.is_queued {
+        if source.members.is_empty() {
             source.released_ms = now_ms;
-            source.is_queued = true;
-            self.released.push_back(id.0);
+            self.queue(id.0);
         }
         Some(id)
+    }
+
+    /// Queues an id without members, unless it is queued already.
+    fn queue(&mut self, id: u32) {
+        let slot = usize::try_from(id).ok();
+        let source = slot.and_then(|slot| self.slots.get_mut(slot));
+        if let Some(source) = source.filter(|source| !source.is_queued) {
+            source.is_queued = true;
+            let since_ms = source.released_ms;
+            self.released.push_back(Released { id, since_ms });
+        }
     }
 
     fn find_or_create(
@@ -117,10 +137,7 @@ impl Sources {
         source.members.retain(|&other| other != member);
         if source.members.is_empty() {
             source.released_ms = now_ms;
-            if !source.is_queued {
-                source.is_queued = true;
-                self.released.push_back(id.0);
-            }
+            self.queue(id.0);
         }
     }
 
@@ -159,19 +176,22 @@ impl Sources {
 
     /// The longest released id, if that is long enough ago.
     fn reusable(&mut self, before_ms: u64) -> Option<u32> {
-        while let Some(&id) = self.released.front() {
+        while let Some(&Released { id, since_ms }) = self.released.front() {
             let source = self.slots.get_mut(usize::try_from(id).ok()?)?;
-            if !source.members.is_empty() {
-                // It came back; it is queued again when it goes again.
-                source.is_queued = false;
-                self.released.pop_front();
-                continue;
-            }
-            if source.released_ms >= before_ms {
+            if since_ms >= before_ms && source.members.is_empty() {
                 return None;
             }
             self.released.pop_front();
-            return Some(id);
+            source.is_queued = false;
+            if !source.members.is_empty() {
+                // It came back; it is queued again when it goes again.
+                continue;
+            }
+            if source.released_ms < before_ms {
+                return Some(id);
+            }
+            // It was named since: as if queued then, once in a hold time.
+            self.queue(id);
         }
         None
     }

@@ -92,6 +92,9 @@ pub struct Stats {
     pub records_throttled: u64,
     /// Records not given to it: their source has no id yet.
     pub records_unsourced: u64,
+    /// Records given to it as their sender's: too many exporters come by way
+    /// of others (P-820).
+    pub records_unnamed: u64,
     /// What became of Templates.
     pub templates: TemplateStats,
     /// What became of data that came before its Template.

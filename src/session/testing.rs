@@ -3,11 +3,14 @@
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 
+use crate::element::ElementId;
 use crate::session::Arrival;
+use crate::session::Belief;
 use crate::session::Consumer;
 use crate::session::DataSet;
 use crate::session::Known;
 use crate::session::Limits;
+use crate::session::Origin;
 use crate::session::Outcome;
 use crate::session::Peer;
 use crate::session::Plan;
@@ -23,15 +26,35 @@ use crate::session::Times;
 use crate::wire::Template;
 use crate::wire::WireError;
 
-/// A plan that remembers with which settings it was made.
+/// A plan that remembers with which settings it was made, and where 403 is.
 #[derive(Debug)]
-pub(crate) struct Stamp(pub(crate) u32);
+pub(crate) struct Stamp(pub(crate) u32, Option<usize>);
 
 impl Plan for Stamp {
     type Settings = u32;
 
-    fn compile(_template: &Template, settings: &u32) -> Self {
-        Self(*settings)
+    fn compile(template: &Template, settings: &u32) -> Self {
+        let mut fields = template.fields.iter();
+        let name = fields.position(|field| field.element == ElementId::iana(403));
+        let before = |at| {
+            let fields = template.fields.iter().take(at);
+            fields.map(|field| usize::from(field.length)).sum()
+        };
+        Self(*settings, name.map(before))
+    }
+
+    fn has_origins(&self) -> bool {
+        self.1.is_some()
+    }
+
+    fn origin(&self, record: &[u8]) -> Option<Origin> {
+        let octets: &[u8; 4] = record.get(self.1?..)?.first_chunk()?;
+        let exporter = IpAddr::from(*octets);
+        (!exporter.is_unspecified()).then_some(Origin {
+            exporter,
+            domain: None,
+            is_original: true,
+        })
     }
 }
 
@@ -63,6 +86,10 @@ pub(crate) struct Recorder {
     pub(crate) faults: Vec<WireError>,
     pub(crate) lookup: SamplerLookup,
     pub(crate) times: RawTimes,
+    /// What it says of senders that name others; nothing is the default.
+    pub(crate) belief: Option<Belief>,
+    /// Records that were copies.
+    pub(crate) copies: u32,
 }
 
 impl Consumer<Stamp> for Recorder {
@@ -85,6 +112,14 @@ impl Consumer<Stamp> for Recorder {
             times: scope.clock.resolve(&self.times),
             sampling: scope.sampling.rate(&self.lookup),
         });
+    }
+
+    fn belief(&mut self, _sender: IpAddr, _origin: Origin) -> Belief {
+        self.belief.unwrap_or(Belief::Sender)
+    }
+
+    fn copy(&mut self, _scope: &Scope<'_>, _known: &Known<Stamp>, set: DataSet<'_>) {
+        self.copies += set.records;
     }
 
     fn template(&mut self, template: &Template) {

@@ -125,6 +125,18 @@ impl<P: Plan> Sessions<P> {
         heard.map(|domain| self.exporter(domain))
     }
 
+    /// Exporters with an established session that sent a Message within so long,
+    /// in no order, some of them several times.
+    pub fn heard(&self, now_ms: u64, within_ms: u64) -> impl Iterator<Item = IpAddr> {
+        let domains = self.table.domains().filter(move |domain| {
+            // Others are known from an earlier run only (P-413).
+            domain.tally.last_seen_unix_ms > 0
+                && now_ms.saturating_sub(domain.tally.last_seen_ms) < within_ms
+                && self.table.is_established(domain.owner.session)
+        });
+        domains.map(|domain| domain.peer.exporter)
+    }
+
     /// Every Template held, in no order.
     pub fn templates(&self, now_ms: u64) -> impl Iterator<Item = TemplateView> {
         self.templates.shelf.entries().filter_map(move |entry| {

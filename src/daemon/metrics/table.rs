@@ -90,6 +90,8 @@ const SESSION: &[Metric] = table! {
         Count(|now| now.sum.sessions.options_records);
     "flowlogd_session_dropped_records_total" "Data Records dropped: their datagram held too many, or too many exporters are known."
         CountBy("reason", |now| labels(["too-many-records", "too-many-a-second", "too-many-sources"], [now.sum.sessions.records_capped, now.sum.sessions.records_throttled, now.sum.sessions.records_unsourced]));
+    "flowlogd_session_unnamed_records_total" "Data Records that a mediator sent for another exporter, kept as its own because too many exporters are known."
+        Count(|now| now.sum.sessions.records_unnamed);
     "flowlogd_session_options_rejected_total" "What options say and is not believed, or for which there is no room."
         CountBy("reason", options);
     "flowlogd_session_templates" "Templates that can be used."
@@ -129,6 +131,8 @@ const FLOW: &[Metric] = table! {
         Told(Kind::Histogram, None);
     "flowlogd_flow_decoded" "Flows and events decoded"
         Moved(|now| now.sum.flows);
+    "flowlogd_flow_looped" "Flows that came by way of another collector and are here already, or were before"
+        Moved(|now| now.sum.looped);
     "flowlogd_flow_undirected_records_total" "Data Records dropped because they have reverse elements but no direction."
         Count(|now| now.sum.undirected);
     "flowlogd_flow_partly_read_records_total" "Data Records read without some field: of impossible length, or one too many to keep."

@@ -14,6 +14,7 @@ use crate::flow::plan::fields::RUNS_MAX;
 use crate::flow::plan::finish::is_icmp;
 use crate::flow::plan::slot::Slot;
 use crate::flow::plan::slot::Slots;
+use crate::session::Origin;
 use crate::session::Scope;
 
 impl Plan {
@@ -40,6 +41,16 @@ impl Plan {
         } else {
             let cuts = Cuts::of(record, &self.runs);
             self.decode_frame(scope, &cuts.frame(record), emit);
+        }
+    }
+
+    /// The exporter that a record names, if its Template has such fields.
+    pub(super) fn read_origin(&self, record: &[u8]) -> Option<Origin> {
+        if let [_] = *self.runs {
+            self.origin.read(record, &[0])
+        } else {
+            self.origin
+                .read(record, &Cuts::of(record, &self.runs).bases)
         }
     }
 

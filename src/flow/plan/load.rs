@@ -150,7 +150,7 @@ impl Span {
 
     /// The field, of at most 8 octets, as an unsigned number; 0 if the record
     /// lacks it.
-    fn number(&self, record: &[u8], bases: &[u16]) -> u64 {
+    pub(super) fn number(&self, record: &[u8], bases: &[u16]) -> u64 {
         let Some(tail) = self.start(bases).and_then(|start| record.get(start..)) else {
             return 0;
         };

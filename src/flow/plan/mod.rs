@@ -11,6 +11,7 @@ mod detail;
 mod fields;
 mod finish;
 mod load;
+mod origin;
 mod rules;
 mod slot;
 mod times;
@@ -28,6 +29,7 @@ use finish::SamplingShape;
 use finish::Shape;
 use load::Load;
 use load::Loads;
+use origin::OriginPlan;
 use rules::Loaded;
 use rules::RULES;
 use slot::Slot;
@@ -35,6 +37,7 @@ use times::TimeShape;
 
 use crate::element::ElementId;
 use crate::session;
+use crate::session::Origin;
 use crate::wire::Template;
 use crate::wire::TemplateKind;
 
@@ -58,6 +61,7 @@ pub struct Plan {
     /// The way back, if the records are biflows (P-310).
     back: Option<(Shape, Loads)>,
     detail: DetailPlan,
+    origin: OriginPlan,
     /// Lengths of the runs of fixed-length fields; one in a fixed layout.
     runs: Box<[usize]>,
     /// Whether a record may be a NAT event (P-340).
@@ -98,16 +102,22 @@ impl session::Plan for Plan {
         }
         let events = content.may_be_event(&fields.all);
         let detail = DetailPlan::of(&fields.all, &settings.wanted, events);
+        // What the options of a mediator say is of the mediator itself.
+        let origin = match template.kind {
+            TemplateKind::Data => OriginPlan::of(&fields.all),
+            TemplateKind::Options => OriginPlan::default(),
+        };
         Self {
             content,
             shape,
             back,
             faults: Faults {
-                opaque: opaque + detail.opaque,
+                opaque: opaque + detail.opaque + origin.opaque,
                 unkept: fields.unreached + detail.unkept,
             },
             loads: Loads::new(loaded.loads, length),
             detail,
+            origin,
             runs: fields.runs.into(),
             nat: has(&fields.all, &[230]),
         }
@@ -116,13 +126,22 @@ impl session::Plan for Plan {
     fn heap_bytes(&self) -> usize {
         self.heap()
     }
+
+    fn has_origins(&self) -> bool {
+        !self.origin.is_empty()
+    }
+
+    fn origin(&self, record: &[u8]) -> Option<Origin> {
+        self.read_origin(record)
+    }
 }
 
 impl Plan {
     /// Octets it occupies beside its own size.
     fn heap(&self) -> usize {
         let back = self.back.as_ref().map_or(0, |(_, loads)| loads.heap());
-        self.loads.heap() + back + self.detail.heap() + size_of_val(&*self.runs)
+        let lists = self.loads.heap() + self.detail.heap() + self.origin.heap();
+        lists + back + size_of_val(&*self.runs)
     }
 
     /// Fields of the Template that its records are read without.

@@ -136,4 +136,5 @@ mod counters;
 mod extras;
 mod keys;
 mod nsel;
+mod origins;
 mod values;

@@ -4,6 +4,7 @@ mod admission;
 mod clock;
 mod corpus;
 mod options;
+mod origins;
 mod packets;
 mod sequence;
 mod templates;

@@ -12,7 +12,7 @@ use std::time::UNIX_EPOCH;
 
 use crate::flow::Amount;
 use crate::flow::FlowBatch;
-use crate::flow::filter::Subject;
+use crate::flow::Subject;
 use crate::flowlog::NetflowTarget;
 use crate::flowlog::Refusal;
 use crate::flowlog::RouteId;
@@ -235,9 +235,9 @@ impl Collector {
     /// A collector that was not spoken to knows no Template.
     fn begin(&mut self, peer: SocketAddr) {
         match self.target.transport {
-            Transport::Udp => self.stream.introduce(),
+            Transport::Udp => self.stream.introduce(self.now()),
             Transport::Tcp => {
-                let lost = self.stream.restart();
+                let lost = self.stream.restart(self.now());
                 self.lose("disconnected", lost);
             }
         }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::flow::export::Counters;
-use crate::flow::export::ExportSettings;
-use crate::flow::export::Origin;
+use crate::flow::Counters;
+use crate::flow::ExportSettings;
+use crate::flow::Origin;
 use crate::flowlog::ExportedOrigin;
 use crate::flowlog::ExportedSampling;
 use crate::flowlog::NetflowTarget;

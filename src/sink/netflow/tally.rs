@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::flow::Amount;
-use crate::flow::export::Lacks;
+use crate::flow::Lacks;
 
 /// `offered = pending + sent + Σ unsent`, exact at any moment.
 #[derive(Clone, Debug, Default)]

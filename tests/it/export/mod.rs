@@ -2,6 +2,7 @@
 //! when a collector is away, and when the flow log changes.
 
 mod away;
+mod chain;
 mod change;
 mod decoders;
 mod receiver;

@@ -10,9 +10,9 @@ use super::StreamSettings;
 use super::open::Open;
 use crate::flow::Amount;
 use crate::flow::FlowBatch;
-use crate::flow::export::Lacks;
-use crate::flow::export::Records;
-use crate::flow::export::RowEncoder;
+use crate::flow::Lacks;
+use crate::flow::Records;
+use crate::flow::RowEncoder;
 use crate::flowlog::ExportedDomains;
 use crate::wire::Version;
 use crate::wire::v5;
@@ -257,18 +257,31 @@ impl Domain {
         Some(self.refreshed_ms.saturating_add(every.ms))
     }
 
-    /// Says that nobody knows a Template.
-    pub(super) fn introduce(&mut self) {
+    /// Says that nobody knows a Template: they go before the records that wait.
+    pub(super) fn introduce(&mut self, now: Moment, ready: &mut VecDeque<Message>) {
         self.told_templates.fill(0);
         self.told_options.fill(0);
+        for place in 0..self.open.len() {
+            let Some((_, open)) = self.open.get_mut(place) else {
+                return;
+            };
+            if !open.writer.is_empty() {
+                let aside = open.set_aside();
+                self.announce(place, true, now, ready);
+                self.finish(place, now, ready);
+                if let Some((_, open)) = self.open.get_mut(place) {
+                    open.go_on(aside);
+                }
+            }
+        }
     }
 
     /// Begins a new transport session.
-    pub(super) fn restart(&mut self) {
-        self.introduce();
+    pub(super) fn restart(&mut self, now: Moment, ready: &mut VecDeque<Message>) {
         for (_, open) in &mut self.open {
             open.restart();
         }
+        self.introduce(now, ready);
     }
 
     /// Templates there are.

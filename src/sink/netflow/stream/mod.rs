@@ -13,11 +13,11 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use crate::flow::Amount;
+use crate::flow::ExportSettings;
 use crate::flow::FlowBatch;
-use crate::flow::export::ExportSettings;
-use crate::flow::export::Lacks;
-use crate::flow::export::Records;
-use crate::flow::export::Unsent;
+use crate::flow::Lacks;
+use crate::flow::Records;
+use crate::flow::Unsent;
 use crate::flowlog::ExportedDomains;
 
 use domain::Domain;
@@ -170,21 +170,22 @@ impl Stream {
 
     /// Says that the collector knows no Template, be it another one or the same
     /// again: they are sent before anything else.
-    pub fn introduce(&mut self) {
+    pub fn introduce(&mut self, now: Moment) {
         for domain in self.domains.values_mut() {
-            domain.introduce();
+            domain.introduce(now, &mut self.ready);
         }
     }
 
     /// Begins a new transport session: sequence numbers from 0, and Templates
     /// first (P-732, P-733). What was finished for the session before is given
     /// up; what it held is the answer.
-    pub fn restart(&mut self) -> Amount {
-        for domain in self.domains.values_mut() {
-            domain.restart();
-        }
+    pub fn restart(&mut self, now: Moment) -> Amount {
         let lost = self.ready.drain(..).map(|message| message.amount);
-        lost.fold(Amount::default(), |sum, amount| sum + amount)
+        let lost = lost.fold(Amount::default(), |sum, amount| sum + amount);
+        for domain in self.domains.values_mut() {
+            domain.restart(now, &mut self.ready);
+        }
+        lost
     }
 
     /// Templates there are, those of options among them.

@@ -60,6 +60,23 @@ impl Open {
         self.opened_ms.is_some()
     }
 
+    /// Puts what it has aside, so that something else goes first.
+    pub(super) fn set_aside(&mut self) -> Aside {
+        let empty = MessageWriter::new(Header::new(self.version, 0, 0, self.number));
+        Aside {
+            writer: std::mem::replace(&mut self.writer, empty),
+            amount: std::mem::take(&mut self.amount),
+            opened_ms: self.opened_ms.take(),
+        }
+    }
+
+    /// Goes on with what was put aside.
+    pub(super) fn go_on(&mut self, aside: Aside) {
+        self.writer = aside.writer;
+        self.amount = aside.amount;
+        self.opened_ms = aside.opened_ms;
+    }
+
     /// Begins a new transport session.
     pub(super) fn restart(&mut self) {
         self.sequence = 0;
@@ -106,6 +123,14 @@ impl Open {
             ..header
         }
     }
+}
+
+/// A message that is gone on with later.
+#[derive(Debug)]
+pub(super) struct Aside {
+    writer: MessageWriter,
+    amount: Amount,
+    opened_ms: Option<u64>,
 }
 
 /// The low 32 bits, which are what headers have of time.

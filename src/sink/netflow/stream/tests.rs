@@ -8,14 +8,14 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::element::ElementId;
+use crate::flow::Counters;
 use crate::flow::Detail;
 use crate::flow::Event;
 use crate::flow::FlowRecord;
+use crate::flow::Origin;
 use crate::flow::Plan;
 use crate::flow::PlanSettings;
 use crate::flow::Presence;
-use crate::flow::export::Counters;
-use crate::flow::export::Origin;
 use crate::session::Arrival;
 use crate::session::Consumer;
 use crate::session::DataSet;
@@ -329,7 +329,7 @@ fn over_tcp_templates_are_told_once_in_each_session() {
     assert_eq!(stream.due_ms(), None);
     add_all(&mut stream, &batch([flow(2), flow(3)]), at(0));
     stream.flush(at(0));
-    let lost = stream.restart();
+    let lost = stream.restart(at(0));
     assert_eq!((lost.records, stream.take()), (2, None));
     for _ in 0..2 {
         add_all(&mut stream, &batch([flow(4)]), at(0));
@@ -344,12 +344,37 @@ fn over_tcp_templates_are_told_once_in_each_session() {
 }
 
 #[test]
+fn records_that_wait_for_a_new_session_have_their_templates_before_them() {
+    let tcp = StreamSettings {
+        refresh: None,
+        ..settings(Version::Ipfix, 1_400)
+    };
+    let mut stream = Stream::new(tcp);
+    add_all(&mut stream, &batch([flow(1)]), at(0));
+    stream.flush(at(0));
+    ready(&mut stream);
+    add_all(&mut stream, &batch([flow(2), flow(3)]), at(0));
+    assert_eq!(stream.restart(at(1)), Amount::default());
+    add_all(&mut stream, &batch([flow(4)]), at(2));
+    stream.flush(at(2));
+    let messages = ready(&mut stream);
+    assert_eq!(
+        messages.iter().map(sets).collect::<Vec<_>>(),
+        [(1, 0), (0, 1)]
+    );
+    assert_eq!(sequences(&messages), [(7, 0), (7, 0)]);
+    let (flows, unreadable, lost) = read(&messages);
+    assert_eq!((flows.len(), unreadable, lost), (3, 0, 0));
+    assert_eq!(messages[1].amount.records, 3);
+}
+
+#[test]
 fn a_collector_that_is_new_at_its_address_is_told_all_templates() {
     let mut stream = Stream::new(settings(Version::V9, 1_400));
     let mut told = Vec::new();
     for round in 0..6 {
         if round == 4 {
-            stream.introduce();
+            stream.introduce(at(0));
         }
         add_all(&mut stream, &batch([flow(1)]), at(0));
         stream.flush(at(0));

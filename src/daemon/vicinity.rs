@@ -1,0 +1,121 @@
+//! Under which addresses this daemon is reached, and whom it hears itself: by
+//! them a record that comes by way of another collector is known to be here
+//! already. P-705.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use foldhash::fast::RandomState;
+use hashbrown::HashSet;
+
+use crate::listen;
+
+/// What the lanes of a daemon share of their neighbours.
+#[derive(Debug)]
+pub struct Vicinity {
+    listening: Vec<SocketAddr>,
+    /// IPv4-mapped ones as IPv4.
+    own: ArcSwap<Vec<IpAddr>>,
+    /// How long after its last message an exporter counts as heard, ms.
+    heard_within_ms: u64,
+    /// What each lane said last, ascending and without repetition.
+    told: Mutex<Vec<Vec<IpAddr>>>,
+    /// All of it; as many as there are sessions.
+    heard: ArcSwap<HashSet<IpAddr, RandomState>>,
+}
+
+impl Vicinity {
+    /// That of so many lanes that listen on these addresses and have heard
+    /// nobody yet.
+    pub fn new(listening: Vec<SocketAddr>, lanes: usize, heard_within: Duration) -> Self {
+        let vicinity = Self {
+            listening,
+            own: ArcSwap::default(),
+            heard_within_ms: u64::try_from(heard_within.as_millis()).unwrap_or(u64::MAX),
+            told: Mutex::new(vec![Vec::new(); lanes]),
+            heard: ArcSwap::default(),
+        };
+        vicinity.look();
+        vicinity
+    }
+
+    /// Looks at the interfaces again, which come and go.
+    pub fn look(&self) {
+        let own = listen::own(&self.listening);
+        let own = own.iter().map(|address| address.ip().to_canonical());
+        // Every host has these: an exporter beside another collector has one, too.
+        let own = own.filter(|address| !address.is_loopback());
+        self.own.store(Arc::new(own.collect()));
+    }
+
+    /// Whether an address is one we listen on.
+    pub fn is_own(&self, address: IpAddr) -> bool {
+        self.own.load().contains(&address)
+    }
+
+    /// Whether a lane hears this exporter itself.
+    pub fn hears(&self, exporter: IpAddr) -> bool {
+        self.heard.load().contains(&exporter)
+    }
+
+    /// How long after its last message an exporter counts as heard, ms.
+    pub fn heard_within_ms(&self) -> u64 {
+        self.heard_within_ms
+    }
+
+    /// Takes down whom a lane hears now, in any order.
+    pub fn tell(&self, lane: usize, mut exporters: Vec<IpAddr>) {
+        exporters.sort_unstable();
+        exporters.dedup();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(before) = told.get_mut(lane).filter(|before| **before != exporters) else {
+            return;
+        };
+        *before = exporters;
+        // Under the lock, so that what is told last is what is known last.
+        let all = told.iter().flatten().copied().collect();
+        self.heard.store(Arc::new(all));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn vicinity(listening: &[&str]) -> Vicinity {
+        let listening = listening.iter().map(|text| text.parse().unwrap());
+        Vicinity::new(listening.collect(), 2, Duration::from_secs(600))
+    }
+
+    #[test]
+    fn an_address_we_listen_on_is_our_own() {
+        let one = vicinity(&["192.0.2.1:9995", "[::ffff:192.0.2.2]:2055"]);
+        assert!(one.is_own(ip("192.0.2.1")));
+        assert!(one.is_own(ip("192.0.2.2")));
+        assert!(!one.is_own(ip("127.0.0.1")));
+        assert!(!vicinity(&["127.0.0.1:9995"]).is_own(ip("127.0.0.1")));
+    }
+
+    #[test]
+    fn who_is_heard_by_any_lane_is_heard_as_long_as_one_says_so() {
+        let vicinity = vicinity(&[]);
+        let (one, two) = (ip("192.0.2.1"), ip("192.0.2.2"));
+        let heard = || [one, two].map(|exporter| vicinity.hears(exporter));
+        assert_eq!(heard(), [false, false]);
+        vicinity.tell(0, vec![one, one]);
+        vicinity.tell(1, vec![two, one]);
+        assert_eq!(heard(), [true, true]);
+        vicinity.tell(0, Vec::new());
+        assert_eq!(heard(), [true, true]);
+        vicinity.tell(1, vec![two]);
+        assert_eq!(heard(), [false, true]);
+        vicinity.tell(2, vec![one]);
+        assert_eq!(heard(), [false, true]);
+    }
+}
