@@ -28,6 +28,17 @@ impl ElementId {
     pub const fn iana(id: u16) -> Self {
         Self { pen: 0, id }
     }
+
+    /// What an enterprise number and a 15-bit id stand for in IPFIX: v9's own
+    /// field types come under [`V9_LOW_PEN`] and [`V9_HIGH_PEN`], and have there
+    /// the names they have in v9. P-028.
+    pub const fn in_ipfix(pen: u32, id: u16) -> Self {
+        match pen {
+            V9_LOW_PEN => Self::iana(id),
+            V9_HIGH_PEN => Self::iana(id | 0x8000),
+            _ => Self { pen, id },
+        }
+    }
 }
 
 /// Prints the element's name, or `PEN/id` when no table knows it.
@@ -60,3 +71,8 @@ pub const REVERSE_PEN: u32 = 29305;
 /// Namespace of NetFlow v9 scope field types 1–5, which are not elements
 /// (RFC 3954 §6.1); no enterprise has this number.
 pub const V9_SCOPE_PEN: u32 = 0xffff_fffd;
+/// Namespace that collectors give in IPFIX to v9's field types below 32 768 that
+/// IANA does not have (P-028); no enterprise has this number.
+pub const V9_LOW_PEN: u32 = 0xffff_fffe;
+/// The same for those from 32 768 on, less that bit.
+pub const V9_HIGH_PEN: u32 = 0xffff_ffff;

@@ -268,10 +268,7 @@ pub(super) fn specifier(
         }
         Version::Ipfix if id & ENTERPRISE_BIT == 0 => (rest, ElementId::iana(id)),
         Version::Ipfix => be_u32
-            .map(|pen| ElementId {
-                pen,
-                id: id & !ENTERPRISE_BIT,
-            })
+            .map(|pen| ElementId::in_ipfix(pen, id & !ENTERPRISE_BIT))
             .parse(rest)?,
     };
     Ok((rest, FieldSpecifier { element, length }))

@@ -5,6 +5,8 @@ use crate::element;
 use crate::element::DataType;
 use crate::element::ElementId;
 use crate::element::REVERSE_PEN;
+use crate::element::V9_HIGH_PEN;
+use crate::element::V9_LOW_PEN;
 use crate::element::V9_SCOPE_PEN;
 use crate::flow::export::Lacks;
 use crate::flow::export::fields::Features;
@@ -13,10 +15,7 @@ use crate::wire::VARIABLE;
 use crate::wire::Version;
 use crate::wire::put_variable;
 
-/// Enterprise numbers under which v9's own types go into IPFIX: those below
-/// 32 768, and those above without their top bit (P-028, as IPFIXcol2).
-const V9_LOW_PEN: u32 = 0xffff_fffe;
-const V9_HIGH_PEN: u32 = 0xffff_ffff;
+/// The bit that says in IPFIX that an enterprise number follows.
 const TOP_BIT: u16 = 0x8000;
 
 /// Longest number, address or time; longer values are text or opaque.
@@ -236,7 +235,7 @@ enum Form {
 impl Form {
     /// `None` for what names Templates, which another session does not have.
     fn of(element: ElementId, octets: &[u8]) -> Option<Self> {
-        let known = element::lookup(plain(element)).map(|known| known.data_type);
+        let known = element::lookup(element).map(|known| known.data_type);
         let number_max = match known {
             Some(DataType::SubTemplateList | DataType::SubTemplateMultiList) => return None,
             Some(DataType::BasicList) => return (!is_of_templates(octets)).then_some(Self::List),
@@ -268,19 +267,9 @@ fn room(octets: usize) -> usize {
     }
 }
 
-/// A v9 type under its own number.
-fn plain(element: ElementId) -> ElementId {
-    v9_name(element).unwrap_or(element)
-}
-
 /// The v9 type of an element; enterprises have none.
 fn v9_name(element: ElementId) -> Option<ElementId> {
-    match element.pen {
-        0 => Some(element),
-        V9_LOW_PEN => Some(ElementId::iana(element.id)),
-        V9_HIGH_PEN => Some(ElementId::iana(element.id | TOP_BIT)),
-        _ => None,
-    }
+    (element.pen == 0).then_some(element)
 }
 
 /// The element under which IPFIX can carry it; v9's scopes have none.

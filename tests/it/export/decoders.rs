@@ -221,3 +221,74 @@ impl Nfacctd {
         }
     }
 }
+
+/// Every vendor's flows through flowlogd: what it sends of them, tshark reads
+/// without a complaint, and no flow, packet or octet is missing.
+#[test]
+fn tshark_reads_what_becomes_of_the_vendor_corpus() {
+    let Some(corpus) = std::env::var_os("FLOWLOGD_CORPUS") else {
+        println!("skipped: FLOWLOGD_CORPUS is not set");
+        return;
+    };
+    if !have(&["tshark"]) {
+        return;
+    }
+    let receivers = [0, 0, 0].map(Receiver::start);
+    let ports = [receivers[0].port, receivers[1].port, receivers[2].port];
+    let daemon = Daemon::start(&format!(
+        "{}[exporters]\nallow = [\"127.0.0.1\"]\n",
+        to_all(ports)
+    ));
+    replay_all(Path::new(&corpus), &daemon);
+    let known = collectors(&daemon);
+    for ((version, port), receiver) in VERSIONS.iter().zip(ports).zip(&receivers) {
+        let ours = &known[&format!("{version} udp 127.0.0.1:{port}")];
+        println!(
+            "corpus to {version}: sent {:?}\n    unsent {:?}\n    lacking {:?}",
+            ours.sent, ours.unsent, ours.lacking
+        );
+        let dir = TempDir::new().unwrap();
+        let file = dir.path().join("sent.pcap");
+        write_datagrams(&file, receiver.port, &receiver.messages());
+        let seen = Seen::of(&file, receiver.port);
+        println!("    tshark {seen:?}");
+        assert_eq!((seen.malformed, seen.unknown), (0, 0), "{version}");
+        assert!(seen.gaps.is_empty(), "{version}: {:?}", seen.gaps);
+    }
+}
+
+/// Replays all captures of a directory, and waits until all flows have ended.
+fn replay_all(corpus: &Path, daemon: &Daemon) {
+    let mut captures: Vec<_> = fs::read_dir(corpus)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|is| is == "pcap"))
+        .collect();
+    captures.sort();
+    assert!(captures.len() > 100, "{}", captures.len());
+    for capture in &captures {
+        let replayed = std::process::Command::new(env!("CARGO_BIN_EXE_flowlogd"))
+            .args(["replay", "--rate", "2000", "--to"])
+            .arg(format!("127.0.0.1:{}", daemon.port))
+            .arg(capture)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        assert!(replayed.unwrap().success(), "{}", capture.display());
+    }
+    daemon.wait_until("all flows to end", |daemon| {
+        let stats = daemon.get("/api/v1/stats");
+        let records = |part: &Value, account: &str| part[account]["records"].as_u64().unwrap();
+        let inside = ["held", "open", "in_flight"].map(|of| records(&stats["records"], of));
+        let waiting = collectors(daemon)
+            .values()
+            .map(|of| of.pending)
+            .sum::<u64>();
+        let offered = collectors(daemon)
+            .values()
+            .map(|of| of.offered)
+            .sum::<u64>();
+        let routed = records(&stats["records"], "routed");
+        inside == [0; 3] && waiting == 0 && offered == 3 * routed
+    });
+}

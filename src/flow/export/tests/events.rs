@@ -51,11 +51,13 @@ fn an_event_is_its_elements_and_nothing_else() {
     let row = event(Event::NselCreated, &created(&MOMENT));
     let expected = [8, 12, 4, 148, 233, 33_002, 323];
     assert_eq!(ids(Version::V9, &row), expected);
-    let (lacks, received) = one(settings(Version::V9), &row);
-    assert_eq!(lacks, Lacks::empty());
-    assert_eq!(received.0.event, Some(Event::NselCreated));
-    assert_eq!(received.0.end_ms, 1_700_000_000_000);
-    assert_eq!(received.1.unwrap().extra, row.1.unwrap().extra);
+    for version in [Version::V9, Version::Ipfix] {
+        let (lacks, received) = one(settings(version), &row);
+        assert_eq!(lacks, Lacks::empty());
+        assert_eq!(received.0.event, Some(Event::NselCreated), "{version:?}");
+        assert_eq!(received.0.end_ms, 1_700_000_000_000);
+        assert_eq!(received.1.unwrap().extra, row.1.clone().unwrap().extra);
+    }
 }
 
 #[test]

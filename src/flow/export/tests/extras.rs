@@ -1,10 +1,10 @@
 //! Elements that flows carry because somebody asked for them.
 
 use super::*;
+use crate::element::V9_HIGH_PEN;
+use crate::element::V9_LOW_PEN;
 
 const CISCO: ElementId = ElementId { pen: 9, id: 12_234 };
-const V9_LOW: u32 = 0xffff_fffe;
-const V9_HIGH: u32 = 0xffff_ffff;
 
 fn with(extra: &[(ElementId, &[u8])]) -> Flow {
     let extra = extra
@@ -116,13 +116,12 @@ fn v9_types_have_an_enterprise_of_their_own_in_ipfix() {
     let row = with(&[(ie(8_192), &[0, 0, 0, 5]), (ie(40_000), &[1])]);
     let (fields, _, lacks) = tail(Version::Ipfix, &row);
     let pseudo = |pen, id| ElementId { pen, id };
-    let low = (pseudo(V9_LOW, 8_192), 4);
-    let high = (pseudo(V9_HIGH, 40_000 - 0x8000), u16::MAX);
+    let low = (pseudo(V9_LOW_PEN, 8_192), 4);
+    let high = (pseudo(V9_HIGH_PEN, 40_000 - 0x8000), u16::MAX);
     assert_eq!((&fields[..], lacks), (&[low, high][..], Lacks::empty()));
-    let back = with(&[(low.0, &[0, 0, 0, 5]), (high.0, &[1])]);
-    let (fields, _, lacks) = tail(Version::V9, &back);
-    assert_eq!(fields, [(ie(8_192), 4), (ie(40_000), 16)]);
-    assert_eq!(lacks, Lacks::empty());
+    for (named, back) in [(low.0, 8_192), (high.0, 40_000)] {
+        assert_eq!(ElementId::in_ipfix(named.pen, named.id), ie(back));
+    }
 }
 
 /// Times, sampling and counters of one record are not those of the flow it was
