@@ -201,8 +201,14 @@ impl Lane {
     /// Tells the other lanes who is heard here, for whom mediators may speak there.
     fn tell_of_exporters(&self, now_ms: u64) {
         if self.intake.table.has_mediators() {
-            let vicinity = &self.intake.vicinity;
-            let heard = self.sessions.heard(now_ms, vicinity.heard_within_ms());
+            let Intake {
+                table, vicinity, ..
+            } = &self.intake;
+            let stays = table
+                .routes()
+                .map(|route| settings::timers(route).timers.active_ms);
+            let within_ms = vicinity.heard_within_ms(stays.max().unwrap_or(0));
+            let heard = self.sessions.heard(now_ms, within_ms);
             vicinity.tell(self.index, heard.collect());
         }
     }

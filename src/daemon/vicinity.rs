@@ -18,8 +18,8 @@ pub struct Vicinity {
     listening: Vec<SocketAddr>,
     /// IPv4-mapped ones as IPv4.
     own: ArcSwap<Vec<IpAddr>>,
-    /// How long after its last message an exporter counts as heard, ms.
-    heard_within_ms: u64,
+    /// How long an exporter may be silent before it counts as silent, ms.
+    silent_after_ms: u64,
     /// What each lane said last, ascending and without repetition.
     told: Mutex<Vec<Vec<IpAddr>>>,
     /// All of it; as many as there are sessions.
@@ -29,11 +29,11 @@ pub struct Vicinity {
 impl Vicinity {
     /// That of so many lanes that listen on these addresses and have heard
     /// nobody yet.
-    pub fn new(listening: Vec<SocketAddr>, lanes: usize, heard_within: Duration) -> Self {
+    pub fn new(listening: Vec<SocketAddr>, lanes: usize, silent_after: Duration) -> Self {
         let vicinity = Self {
             listening,
             own: ArcSwap::default(),
-            heard_within_ms: u64::try_from(heard_within.as_millis()).unwrap_or(u64::MAX),
+            silent_after_ms: u64::try_from(silent_after.as_millis()).unwrap_or(u64::MAX),
             told: Mutex::new(vec![Vec::new(); lanes]),
             heard: ArcSwap::default(),
         };
@@ -61,8 +61,13 @@ impl Vicinity {
     }
 
     /// How long after its last message an exporter counts as heard, ms.
-    pub fn heard_within_ms(&self) -> u64 {
-        self.heard_within_ms
+    ///
+    /// Its last flows may come back after they stayed here and at a mediator
+    /// of the same timers, each time for `stay_ms` at most; taken for new ones
+    /// they would circle until it speaks again.
+    pub fn heard_within_ms(&self, stay_ms: u64) -> u64 {
+        let under_way_ms = stay_ms.saturating_mul(2);
+        self.silent_after_ms.saturating_add(under_way_ms)
     }
 
     /// Takes down whom a lane hears now, in any order.
