@@ -113,7 +113,10 @@ struct Seen {
 
 impl Seen {
     fn of(file: &Path, port: u16) -> Self {
-        let fields = "-e cflow.packets -e cflow.octets -e cflow.version";
+        // Deltas, totals, and those of a connection's initiator.
+        let fields = ["", "permanent_", "initiator_"]
+            .map(|kind| format!("-e cflow.{kind}packets -e cflow.{kind}octets"))
+            .join(" ");
         let said = run(
             "tshark",
             &format!(
@@ -124,14 +127,16 @@ impl Seen {
         );
         let mut seen = Self::default();
         for line in said.lines() {
-            let mut columns = line.split('\t').map(|column| {
+            for (index, column) in line.split('\t').enumerate() {
                 let numbers = column.split(',').filter(|number| !number.is_empty());
-                numbers.map(|number| number.parse::<u64>().unwrap())
-            });
-            let (packets, octets) = (columns.next().unwrap(), columns.next().unwrap());
-            seen.sums.packets += packets.clone().sum::<u64>();
-            seen.sums.flows += u64::try_from(packets.count()).unwrap();
-            seen.sums.bytes += octets.sum::<u64>();
+                let numbers = numbers.map(|number| number.parse::<u64>().unwrap());
+                if index.is_multiple_of(2) {
+                    seen.sums.flows += u64::try_from(numbers.clone().count()).unwrap();
+                    seen.sums.packets += numbers.sum::<u64>();
+                } else {
+                    seen.sums.bytes += numbers.sum::<u64>();
+                }
+            }
         }
         let text = run(
             "tshark",
@@ -235,10 +240,10 @@ fn tshark_reads_what_becomes_of_the_vendor_corpus() {
     }
     let receivers = [0, 0, 0].map(Receiver::start);
     let ports = [receivers[0].port, receivers[1].port, receivers[2].port];
-    let daemon = Daemon::start(&format!(
-        "{}[exporters]\nallow = [\"127.0.0.1\"]\n",
-        to_all(ports)
-    ));
+    // No faster than the receivers here, which share two cores with all else.
+    let slowly = to_all(ports).replace("version = ", "messages-per-s = 1000\nversion = ");
+    let listed = format!("{slowly}[exporters]\nallow = [\"127.0.0.1\"]\n");
+    let daemon = Daemon::start(&listed);
     replay_all(Path::new(&corpus), &daemon);
     let known = collectors(&daemon);
     for ((version, port), receiver) in VERSIONS.iter().zip(ports).zip(&receivers) {
@@ -254,8 +259,19 @@ fn tshark_reads_what_becomes_of_the_vendor_corpus() {
         println!("    tshark {seen:?}");
         assert_eq!((seen.malformed, seen.unknown), (0, 0), "{version}");
         assert!(seen.gaps.is_empty(), "{version}: {:?}", seen.gaps);
+        let traffic = |sums: Sums| (sums.packets, sums.bytes);
+        assert_eq!(traffic(seen.sums), traffic(ours.sent), "{version}");
     }
 }
+
+/// Captures with sections of packets (315). tshark dissects these, which are
+/// cut, and gives up the rest of a message where that fails.
+const SECTIONS: [&str; 4] = [
+    "juniper-cpid-ipfix-01",
+    "unknown-datalink-ipfix-01",
+    "unknown-eompls-ipfix-01",
+    "unknown-srv6-ipfix-01",
+];
 
 /// Replays all captures of a directory, and waits until all flows have ended.
 fn replay_all(corpus: &Path, daemon: &Daemon) {
@@ -263,6 +279,7 @@ fn replay_all(corpus: &Path, daemon: &Daemon) {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|is| is == "pcap"))
+        .filter(|path| !SECTIONS.contains(&path.file_stem().unwrap().to_str().unwrap()))
         .collect();
     captures.sort();
     assert!(captures.len() > 100, "{}", captures.len());

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use socket2::SockRef;
+
 /// Messages of a UDP port, in their order.
 pub(super) struct Receiver {
     pub(super) port: u16,
@@ -16,6 +18,10 @@ impl Receiver {
     /// Receives on a port until the test ends.
     pub(super) fn start(port: u16) -> Self {
         let socket = UdpSocket::bind(("127.0.0.1", port)).unwrap();
+        // As much as the system lets it have: a message lost here is not ours.
+        SockRef::from(&socket)
+            .set_recv_buffer_size(8 << 20)
+            .unwrap();
         let messages: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
         let kept = Arc::clone(&messages);
         let port = socket.local_addr().unwrap().port();
