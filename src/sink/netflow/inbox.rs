@@ -160,3 +160,65 @@ impl Inbox {
 
 /// Reason of rows that found the queue full.
 const FULL: &str = "queue-full";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::FlowRecord;
+
+    fn shipment(rows: usize) -> (Shipment, Amount) {
+        let mut batch = FlowBatch::default();
+        for route in [3, 4].into_iter().cycle().take(rows) {
+            let mut record = FlowRecord {
+                octets: 100,
+                packets: 2,
+                ..FlowRecord::default()
+            };
+            record.key.route = route;
+            batch.push(&record, None, [192, 0, 2, 1].into(), 0);
+        }
+        let amount = batch.amount();
+        let shipment = Shipment {
+            batch: Arc::new(batch),
+            routes: Arc::default(),
+            chosen: vec![4],
+        };
+        (shipment, amount)
+    }
+
+    #[test]
+    fn a_shipment_knows_the_rows_of_its_routes() {
+        let (shipment, _) = shipment(3);
+        let rows = [0, 1, 2, 3].map(|row| shipment.has(row));
+        assert_eq!(rows, [false, true, false, false]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted_and_one_always_fits() {
+        let (large, amount) = shipment(50);
+        let inbox = Inbox::new(large.batch.bytes() / 2);
+        assert!(inbox.offer(large.clone(), amount));
+        assert!(!inbox.offer(large.clone(), amount));
+        let tally = inbox.book(|book| book.clone());
+        assert_eq!((tally.offered, tally.pending), (amount + amount, amount));
+        assert_eq!(tally.unsent[FULL], amount);
+        assert_eq!(inbox.bytes(), large.batch.bytes());
+        assert!(matches!(inbox.take(Duration::ZERO), Taken::Shipment(_)));
+        assert_eq!(inbox.bytes(), 0);
+        assert!(inbox.offer(large, amount));
+    }
+
+    #[test]
+    fn what_came_before_the_closing_is_taken_and_nothing_after_it() {
+        let (shipment, amount) = shipment(1);
+        let inbox = Inbox::new(1 << 20);
+        assert!(matches!(inbox.take(Duration::ZERO), Taken::Nothing));
+        assert!(inbox.offer(shipment.clone(), amount));
+        inbox.close();
+        assert!(!inbox.offer(shipment, amount));
+        assert!(matches!(inbox.take(Duration::ZERO), Taken::Shipment(_)));
+        assert!(matches!(inbox.take(Duration::ZERO), Taken::Closed));
+        // Nobody rests who is to end.
+        inbox.rest(Duration::from_secs(3_600));
+    }
+}

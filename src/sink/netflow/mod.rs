@@ -1,13 +1,13 @@
 //! Re-export of flows to other collectors, as NetFlow v5, v9 or IPFIX.
 //!
 //! 1. [`Exports`] hands the rows of a batch to the collectors of their flow
-//!    logs, each of which has a bounded [`inbox`] and a thread of its own: best
+//!    logs, each of which has a bounded `inbox` and a thread of its own: best
 //!    effort, from memory, never from the journal.
-//! 2. The [`collector`] lets filters choose, and adds rows to its [`Stream`]:
+//! 2. The `collector` lets filters choose, and adds rows to its [`Stream`]:
 //!    messages with their Templates, options and sequence numbers.
-//! 3. A [`pace`] lets the messages go, a [`link`] carries them, over UDP or TCP.
+//! 3. A `pace` lets the messages go, a `link` carries them, over UDP or TCP.
 //!
-//! [`stream`] and `pace` are pure: their time is an argument.
+//! `stream` and `pace` are pure: their time is an argument.
 
 mod collector;
 mod exports;
@@ -18,9 +18,6 @@ mod resolve;
 mod settings;
 mod stream;
 mod tally;
-
-#[cfg(test)]
-mod tests;
 
 pub use exports::{CollectorReading, Exports, ExportsReading, Offered};
 pub use settings::{ExportsSettings, Safety};

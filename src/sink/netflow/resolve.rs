@@ -90,3 +90,48 @@ fn ask(name: String, port: u16) -> Option<Receiver<io::Result<Vec<SocketAddr>>>>
 const SOON: Duration = Duration::from_secs(5);
 /// How often a name is looked up.
 const EVERY: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(texts: &[&str]) -> Option<io::Result<Vec<SocketAddr>>> {
+        Some(Ok(texts.iter().map(|text| text.parse().unwrap()).collect()))
+    }
+
+    #[test]
+    fn an_address_needs_no_look_up() {
+        let mut resolver = Resolver::new("192.0.2.9:2055".parse().unwrap());
+        let address = resolver.address(Instant::now());
+        assert_eq!(address, "192.0.2.9:2055".parse().ok());
+        assert_eq!(resolver.trouble(), None);
+        assert!(resolver.asking.is_none());
+    }
+
+    #[test]
+    fn an_address_in_use_is_kept_as_long_as_the_name_has_it() {
+        let mut resolver = Resolver::new("collector.example".parse().unwrap());
+        resolver.learn(addresses(&["192.0.2.1:9995", "192.0.2.2:9995"]));
+        assert_eq!(resolver.good, "192.0.2.1:9995".parse().ok());
+        resolver.learn(addresses(&["192.0.2.2:9995", "192.0.2.1:9995"]));
+        assert_eq!(resolver.good, "192.0.2.1:9995".parse().ok());
+        resolver.learn(addresses(&["192.0.2.2:9995"]));
+        assert_eq!(resolver.good, "192.0.2.2:9995".parse().ok());
+    }
+
+    #[test]
+    fn the_last_good_address_outlasts_a_name_that_does_not_resolve() {
+        let mut resolver = Resolver::new("collector.example".parse().unwrap());
+        resolver.learn(None);
+        assert_eq!(
+            (resolver.good, resolver.trouble()),
+            (None, Some("unresolved"))
+        );
+        resolver.learn(addresses(&["192.0.2.1:9995"]));
+        resolver.learn(Some(Err(io::ErrorKind::TimedOut.into())));
+        assert_eq!(resolver.good, "192.0.2.1:9995".parse().ok());
+        assert_eq!(resolver.trouble(), Some("unresolved"));
+        resolver.learn(addresses(&["192.0.2.1:9995"]));
+        assert_eq!(resolver.trouble(), None);
+    }
+}

@@ -3,9 +3,6 @@
 mod tcp;
 mod udp;
 
-#[cfg(test)]
-mod tests;
-
 use std::io;
 use std::net::SocketAddr;
 

@@ -71,3 +71,51 @@ impl Udp {
 
 /// Longest the system's send buffer may be full.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receiver() -> (UdpSocket, SocketAddr) {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        let address = socket.local_addr().unwrap();
+        (socket, address)
+    }
+
+    #[test]
+    fn a_host_that_has_nobody_there_is_told_of_with_the_next_message() {
+        let (socket, address) = receiver();
+        drop(socket);
+        let udp = Udp::open(address).unwrap();
+        assert_eq!(udp.send(b"one"), Outcome::Sent);
+        assert_eq!(udp.send(b"two"), Outcome::SentAfter("refused"));
+    }
+
+    #[test]
+    fn the_source_port_stays_when_the_collector_moves() {
+        let ((first, here), (second, there)) = (receiver(), receiver());
+        let mut udp = Udp::open(here).unwrap();
+        assert_eq!(udp.send(b"one"), Outcome::Sent);
+        udp.turn_to(there).unwrap();
+        assert_eq!((udp.send(b"two"), udp.peer()), (Outcome::Sent, there));
+        let from = |socket: &UdpSocket, expected: &[u8]| {
+            let mut buffer = [0; 16];
+            let (length, from) = socket.recv_from(&mut buffer).unwrap();
+            assert_eq!(&buffer[..length], expected);
+            from
+        };
+        assert_eq!(from(&first, b"one"), from(&second, b"two"));
+    }
+
+    #[test]
+    fn a_message_longer_than_a_datagram_is_lost_by_itself() {
+        let (socket, address) = receiver();
+        let udp = Udp::open(address).unwrap();
+        assert_eq!(udp.send(&[0; 70_000]), Outcome::Failed("too-long"));
+        assert_eq!(udp.send(b"short"), Outcome::Sent);
+        assert_eq!(socket.recv(&mut [0; 16]).unwrap(), 5);
+    }
+}

@@ -72,7 +72,7 @@ pub enum Refused {
     Row(Unsent),
     /// A record is longer than a message may be.
     TooLong,
-    /// It is of one domain more than [`DOMAINS_MAX`].
+    /// It is of one domain more than `DOMAINS_MAX`.
     Domains,
 }
 
@@ -89,7 +89,7 @@ impl Refused {
 
 /// The messages to one collector: Templates, sequence numbers and all.
 ///
-/// Rows are collected until a message is full or [`HELD_MS`] old; finished
+/// Rows are collected until a message is full or `HELD_MS` old; finished
 /// messages wait for [`Self::take`].
 #[derive(Debug)]
 pub struct Stream {
