@@ -19,8 +19,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use flowlogd::flowlog::Server;
 use flowlogd::listen;
-use flowlogd::listen::{LaneSockets, Relay, RelayRule, RelayTable, RelayTarget};
+use flowlogd::listen::{LaneSockets, Relay, RelayRule, RelayTable};
 use nix::sys::signal::{Signal, killpg};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
@@ -77,7 +78,7 @@ fn lane(lengths: &[usize], sink: Option<&Sink>) -> Measured {
     let to = to.ok().or_else(|| sink.map(|sink| sink.address));
     let rule = |to| RelayRule {
         exporters: Vec::new(),
-        to: vec![RelayTarget::Address(to)],
+        to: vec![Server::Address(to)],
         only: true,
         spoof_source: false,
     };
@@ -86,10 +87,7 @@ fn lane(lengths: &[usize], sink: Option<&Sink>) -> Measured {
         .map(rule)
         .into_iter()
         .collect();
-    let table = RelayTable::new(&rules, |target| match target {
-        RelayTarget::Address(address) => (Some(*address), Arc::default()),
-        RelayTarget::Name(..) => (None, Arc::default()),
-    });
+    let table = RelayTable::new(&rules, |target| (target.address(), Arc::default()));
     let mut relay = Relay::new(Arc::new(table));
     let passed = AtomicU64::new(0);
     let start = Instant::now();

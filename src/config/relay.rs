@@ -1,11 +1,13 @@
 //! `[[relay]]`: copies of datagrams to other collectors.
 
 use std::net::SocketAddr;
+use std::str::FromStr;
 
+use crate::flowlog::Server;
+use crate::flowlog::WithPortError;
 use crate::flowlog::refusal;
 use crate::listen::RELAY_TARGETS_MAX;
 use crate::listen::RelayRule;
-use crate::listen::RelayTarget;
 
 use super::table::Table;
 use super::value::Value;
@@ -46,12 +48,9 @@ fn rule(table: &mut Table<'_, '_>, own: &[SocketAddr]) -> Option<RelayRule> {
         if to.iter().take(index).any(|before| before == target) {
             table.refuse(&place, format!("{target} is named twice"), "name it once");
         }
-        let address = match target {
-            RelayTarget::Address(address) => *address,
-            // Judged by its addresses, once they are known.
-            RelayTarget::Name(..) => continue,
-        };
-        if let Some(why) = refusal(address, own) {
+        // A name is judged by its addresses, once they are known.
+        let refused = target.address().and_then(|address| refusal(address, own));
+        if let Some(why) = refused {
             table.refuse(&place, format!("{target} {why}"), "name a collector");
         }
     }
@@ -64,18 +63,30 @@ fn rule(table: &mut Table<'_, '_>, own: &[SocketAddr]) -> Option<RelayRule> {
 }
 
 /// Destinations, and how many were named, those that are none too.
-fn targets(value: Value<'_, '_>) -> Option<(Vec<RelayTarget>, usize)> {
+fn targets(value: Value<'_, '_>) -> Option<(Vec<Server>, usize)> {
     let mut named = 0;
     let targets = value.list(|value| {
         named += 1;
-        value.parsed("write address:port or name:port")
+        let written = value.parsed::<WithPort>("write address:port or name:port");
+        written.map(|WithPort(server)| server)
     });
     Some((targets?, named))
 }
 
+/// A destination as it is written: its port is not left out.
+struct WithPort(Server);
+
+impl FromStr for WithPort {
+    type Err = WithPortError;
+
+    fn from_str(text: &str) -> Result<Self, WithPortError> {
+        Server::with_port(text).map(Self)
+    }
+}
+
 /// A destination has one socket, which forges senders or does not.
 fn refuse_two_ways(table: &Table<'_, '_>, rules: &[RelayRule]) {
-    let mut seen: Vec<(&RelayTarget, bool)> = Vec::new();
+    let mut seen: Vec<(&Server, bool)> = Vec::new();
     for (index, rule) in rules.iter().enumerate() {
         for (place, target) in rule.to.iter().enumerate() {
             let at = format!("relay[{index}].to[{place}]");

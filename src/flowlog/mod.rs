@@ -14,6 +14,7 @@ mod names;
 mod netflow;
 mod prefix;
 mod resource;
+mod server;
 mod table;
 
 pub use change::{Route, RouteId};
@@ -21,8 +22,8 @@ pub use check::Problem;
 pub use destination::{Refusal, refusal};
 pub use netflow::{
     ExportedDomains, ExportedOrigin, ExportedSampling, MESSAGE_BYTES, MESSAGE_BYTES_DEFAULT,
-    MESSAGES_PER_S_DEFAULT, NETFLOW_PORT, NetflowOutput, NetflowTarget, NetflowVersion,
-    OUTPUTS_MAX, Refresh, Server, ServerError, Transport,
+    MESSAGES_PER_S_DEFAULT, NetflowOutput, NetflowTarget, NetflowVersion, OUTPUTS_MAX, Refresh,
+    Transport,
 };
 pub use prefix::{Prefix, PrefixError};
 pub use resource::{
@@ -30,6 +31,7 @@ pub use resource::{
     ExporterMatch, FlowLog, INACTIVE_DEFAULT_S, INACTIVE_S, Inactive, Naming, OutputType,
     ROUTES_MAX, Timers, Unclaimed,
 };
+pub use server::{NETFLOW_PORT, Server, ServerError, WithPortError};
 pub use table::{RoutingTable, Verdict};
 
 #[cfg(test)]

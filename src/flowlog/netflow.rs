@@ -1,14 +1,11 @@
 //! Collectors that a flow log re-exports to.
 
 use std::fmt;
-use std::net::IpAddr;
-use std::net::SocketAddr;
-use std::str::FromStr;
 use std::time::Duration;
 
-use thiserror::Error;
-
 use crate::flow::Filter;
+
+use super::Server;
 
 /// One way of a flow log's flows to another collector.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -66,77 +63,6 @@ impl fmt::Display for NetflowTarget {
         let transport = self.transport.label();
         write!(f, "{version} {transport} {}", self.server)
     }
-}
-
-/// Host and port of a collector.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Server {
-    /// By its address.
-    Address(SocketAddr),
-    /// By a name that is resolved again and again, and a port.
-    Name(String, u16),
-}
-
-impl Server {
-    /// The address, if it is known without resolving a name.
-    pub fn address(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Address(address) => Some(*address),
-            Self::Name(..) => None,
-        }
-    }
-}
-
-impl fmt::Display for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Address(address) => address.fmt(f),
-            Self::Name(name, port) => write!(f, "{name}:{port}"),
-        }
-    }
-}
-
-/// A text that names no collector.
-#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-#[error("not an address or a host name, with or without a port")]
-pub struct ServerError;
-
-/// `192.0.2.9`, `192.0.2.9:9995`, `[2001:db8::9]:9995`, `collector.example.net:9995`;
-/// without a port, [`NETFLOW_PORT`].
-impl FromStr for Server {
-    type Err = ServerError;
-
-    fn from_str(text: &str) -> Result<Self, ServerError> {
-        if let Ok(address) = text.parse::<IpAddr>() {
-            return Ok(Self::Address(SocketAddr::new(address, NETFLOW_PORT)));
-        }
-        if let Ok(address) = text.parse() {
-            return Ok(Self::Address(address));
-        }
-        let (name, port) = match text.rsplit_once(':') {
-            Some((name, port)) => (name, port.parse().map_err(|_| ServerError)?),
-            None => (text, NETFLOW_PORT),
-        };
-        match is_host_name(name) {
-            true => Ok(Self::Name(name.to_owned(), port)),
-            false => Err(ServerError),
-        }
-    }
-}
-
-/// RFC 1123 §2.1: letters, digits and hyphens between dots. A last label of
-/// digits only would be a mistyped address.
-fn is_host_name(name: &str) -> bool {
-    let is_label = |label: &str| {
-        let mut octets = label.bytes();
-        let is_plain = octets.all(|octet| octet.is_ascii_alphanumeric() || octet == b'-');
-        let has_edge = label.starts_with('-') || label.ends_with('-');
-        is_plain && !has_edge && (1..=63).contains(&label.len())
-    };
-    let name = name.strip_suffix('.').unwrap_or(name);
-    let last = name.rsplit('.').next().unwrap_or_default();
-    let is_number = last.bytes().all(|octet| octet.is_ascii_digit());
-    name.len() <= 253 && name.split('.').all(is_label) && !is_number
 }
 
 /// Protocol of a re-export.
@@ -241,8 +167,6 @@ impl Default for Refresh {
     }
 }
 
-/// The flow log API's default NetflowServerPort.
-pub const NETFLOW_PORT: u16 = 9995;
 /// Octets a message may have at least and at most.
 pub const MESSAGE_BYTES: (u64, u64) = (512, 65_000);
 /// Octets of a message that fits into one packet on most ways: RFC 7011
@@ -256,43 +180,6 @@ pub const OUTPUTS_MAX: usize = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn server(text: &str) -> Result<String, ServerError> {
-        text.parse::<Server>().map(|server| server.to_string())
-    }
-
-    #[test]
-    fn a_server_is_an_address_or_a_name_with_a_port() {
-        for (text, expected) in [
-            ("192.0.2.9", "192.0.2.9:9995"),
-            ("192.0.2.9:2055", "192.0.2.9:2055"),
-            ("2001:db8::9", "[2001:db8::9]:9995"),
-            ("[2001:db8::9]:4739", "[2001:db8::9]:4739"),
-            ("collector", "collector:9995"),
-            ("flow-1.example.net:4739", "flow-1.example.net:4739"),
-        ] {
-            assert_eq!(server(text).as_deref(), Ok(expected), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_server_is_refused() {
-        let long = format!("{}.net", "a".repeat(64));
-        for text in [
-            "",
-            ":9995",
-            "192.0.2.900",
-            "192.0.2.9:65536",
-            "-a.net",
-            "a..net",
-            "a_b.net",
-            "http://a.net",
-            "10.1",
-            &long,
-        ] {
-            assert_eq!(server(text), Err(ServerError), "{text}");
-        }
-    }
 
     #[test]
     fn a_target_is_named_by_version_transport_and_server() {

@@ -13,6 +13,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::daemon::worker::{Command, Worker};
 use crate::flowlog::Problem;
+use crate::flowlog::Server;
 use crate::flowlog::refusal;
 use crate::listen;
 use crate::listen::Lookup;
@@ -20,7 +21,6 @@ use crate::listen::RelayAccount;
 use crate::listen::RelayDrop;
 use crate::listen::RelayRule;
 use crate::listen::RelayTable;
-use crate::listen::RelayTarget;
 use crate::listen::RelayTotals;
 
 /// How often names are looked up.
@@ -46,7 +46,7 @@ pub(super) struct Relays {
 struct State {
     rules: Vec<RelayRule>,
     /// Every destination there ever was, as its counters never go back.
-    destinations: BTreeMap<RelayTarget, Destination>,
+    destinations: BTreeMap<Server, Destination>,
 }
 
 #[derive(Default)]
@@ -104,7 +104,7 @@ impl Relays {
         let mut problems = Vec::new();
         for (index, rule) in rules.iter().enumerate() {
             for (place, target) in rule.to.iter().enumerate() {
-                let refused = literal(target).and_then(|address| refusal(address, &own));
+                let refused = target.address().and_then(|address| refusal(address, &own));
                 if let Some(why) = refused {
                     let place = format!("relay[{index}].to[{place}]");
                     let what = format!("{target} {why}");
@@ -170,7 +170,7 @@ impl Relays {
                 Err(error) => Err(error.into()),
             };
             let own = listen::own(&self.listening);
-            let target = RelayTarget::Name(name, port);
+            let target = Server::Name(name, port);
             let mut state = self.state();
             // Rules may be others by now; then it is known for the next time.
             let destination = state.destinations.entry(target.clone()).or_default();
@@ -226,7 +226,7 @@ impl State {
         let destinations = &mut self.destinations;
         Arc::new(RelayTable::new(&self.rules, |target| {
             let known = destinations.entry(target.clone()).or_default();
-            let address = literal(target).or(known.resolved);
+            let address = target.address().or(known.resolved);
             (address, Arc::clone(&known.account))
         }))
     }
@@ -235,8 +235,8 @@ impl State {
     fn names(&self) -> Vec<(String, u16)> {
         let targets = self.rules.iter().flat_map(|rule| &rule.to);
         let named = targets.filter_map(|target| match target {
-            RelayTarget::Name(name, port) => Some((name.clone(), *port)),
-            RelayTarget::Address(_) => None,
+            Server::Name(name, port) => Some((name.clone(), *port)),
+            Server::Address(_) => None,
         });
         let mut names: Vec<_> = named.collect();
         names.sort();
@@ -252,11 +252,11 @@ impl Destination {
     /// name that does not resolve, or only to where nothing may be sent.
     fn resolved(
         &mut self,
-        target: &RelayTarget,
+        target: &Server,
         found: io::Result<Vec<IpAddr>>,
         own: &[SocketAddr],
     ) -> bool {
-        let RelayTarget::Name(_, port) = target else {
+        let Server::Name(_, port) = target else {
             return false;
         };
         let mut why = "it has no address".to_owned();
@@ -346,13 +346,6 @@ impl std::fmt::Display for Reasons<'_> {
             }
         }
         Ok(())
-    }
-}
-
-fn literal(target: &RelayTarget) -> Option<SocketAddr> {
-    match target {
-        RelayTarget::Address(address) => Some(*address),
-        RelayTarget::Name(..) => None,
     }
 }
 

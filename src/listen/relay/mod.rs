@@ -35,8 +35,6 @@ pub use account::RelayTotals;
 pub use outlet::may_spoof;
 pub use rule::RELAY_TARGETS_MAX;
 pub use rule::RelayRule;
-pub use rule::RelayTarget;
-pub use rule::TargetError;
 pub use table::RelayTable;
 
 use outlet::Outlet;

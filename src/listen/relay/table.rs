@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::flowlog::Server;
+
 use super::account::RelayAccount;
 use super::rule::RELAY_TARGETS_MAX;
 use super::rule::RelayRule;
-use super::rule::RelayTarget;
 
 /// Relay rules with their destinations, each of which stands in it once.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +20,7 @@ pub struct RelayTable {
 /// Where datagrams go.
 #[derive(Clone, Debug)]
 pub(super) struct Destination {
-    pub(super) target: RelayTarget,
+    pub(super) target: Server,
     /// Whether copies bear the exporter's address.
     pub(super) spoofs: bool,
     /// Where it is just now, if that is known.
@@ -45,7 +46,7 @@ impl RelayTable {
     /// happen.
     pub fn new(
         rules: &[RelayRule],
-        mut locate: impl FnMut(&RelayTarget) -> (Option<SocketAddr>, Arc<RelayAccount>),
+        mut locate: impl FnMut(&Server) -> (Option<SocketAddr>, Arc<RelayAccount>),
     ) -> Self {
         let mut table = Self::default();
         for rule in rules {

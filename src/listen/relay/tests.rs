@@ -6,6 +6,8 @@ use std::net::UdpSocket;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use crate::flowlog::Server;
+
 use super::*;
 use crate::listen::DATAGRAM_BYTES_MAX;
 use crate::listen::LaneSockets;
@@ -74,19 +76,13 @@ impl Scene {
 }
 
 fn table(rules: &[RelayRule]) -> RelayTable {
-    RelayTable::new(rules, |target| {
-        let address = match target {
-            RelayTarget::Address(address) => Some(*address),
-            RelayTarget::Name(..) => None,
-        };
-        (address, Arc::default())
-    })
+    RelayTable::new(rules, |target| (target.address(), Arc::default()))
 }
 
 fn rule(to: &[SocketAddr]) -> RelayRule {
     RelayRule {
         exporters: Vec::new(),
-        to: to.iter().copied().map(RelayTarget::Address).collect(),
+        to: to.iter().copied().map(Server::Address).collect(),
         only: false,
         spoof_source: false,
     }
