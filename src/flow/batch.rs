@@ -200,6 +200,11 @@ impl FlowBatch {
         self.columns.record(row)
     }
 
+    /// What a row stands for.
+    pub fn amount_of(&self, row: usize) -> Option<Amount> {
+        self.columns.amount(row)
+    }
+
     /// What else a row was pushed with, but for its extra elements and its
     /// connection; allocates nothing.
     pub fn detail(&self, row: usize) -> Option<Detail> {
@@ -293,6 +298,14 @@ impl Columns {
         self.time_flags.push(record.time_flags);
         self.flags.push(record.flags);
         self.present.push(key.present);
+    }
+
+    fn amount(&self, row: usize) -> Option<Amount> {
+        Some(Amount {
+            records: u64::from(*self.records.get(row)?),
+            octets: *self.octets.get(row)?,
+            packets: *self.packets.get(row)?,
+        })
     }
 
     fn record(&self, row: usize) -> Option<FlowRecord> {

@@ -11,12 +11,8 @@ use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
 use crate::flow::Amount;
-use crate::flow::FlowBatch;
-use crate::flow::Subject;
 use crate::flowlog::NetflowTarget;
 use crate::flowlog::Refusal;
-use crate::flowlog::RouteId;
-use crate::flowlog::RoutingTable;
 use crate::flowlog::Transport;
 
 use super::Safety;
@@ -108,12 +104,14 @@ impl Collector {
     fn ship(&mut self, shipment: &Shipment) {
         let now = self.now();
         let batch = &shipment.batch;
+        let ways = shipment.ways(&self.target);
         let (mut unsent, mut lacking) = (BTreeMap::new(), Lacking::default());
-        for row in 0..batch.len() {
-            if !shipment.has(row) {
+        for (row, route) in batch.routes().iter().enumerate() {
+            let Ok(way) = ways.binary_search_by_key(route, |way| way.route) else {
                 continue;
-            }
-            let why = match passes(batch, row, &shipment.routes, &self.target) {
+            };
+            let is_wanted = ways.get(way).is_some_and(|way| way.passes(batch, row));
+            let why = match is_wanted {
                 true => match self.stream.add(batch, row, now) {
                     Ok(lacks) => {
                         lacking.add(lacks);
@@ -124,7 +122,7 @@ impl Collector {
                 false => Some(FILTERED),
             };
             if let Some(why) = why {
-                *unsent.entry(why).or_default() += amount(batch, row);
+                *unsent.entry(why).or_default() += batch.amount_of(row).unwrap_or_default();
             }
             // A batch becomes hundreds of messages: they need not wait for its end.
             if row % ROWS_BETWEEN == 0 {
@@ -288,36 +286,6 @@ impl Collector {
             monotonic_ms: ms(self.started.elapsed()),
         }
     }
-}
-
-/// Whether the filter of the row's flow log lets it pass to a collector.
-fn passes(batch: &FlowBatch, row: usize, routes: &RoutingTable, target: &NetflowTarget) -> bool {
-    let Some(record) = batch.record(row) else {
-        return false;
-    };
-    let Some(route) = routes.route(RouteId(record.key.route)) else {
-        return false;
-    };
-    let flow_log = &route.flow_log;
-    let mut outputs = flow_log.netflow.iter();
-    let output = outputs.find(|output| output.target == *target);
-    let Some(filter) = output.and_then(|output| output.filter.as_ref()) else {
-        return true;
-    };
-    let Some((exporter, _)) = batch.origin(row) else {
-        return false;
-    };
-    filter.matches(&Subject {
-        record: &record,
-        detail: batch.detail(row).as_ref(),
-        exporter,
-        flow_log: &flow_log.name,
-    })
-}
-
-fn amount(batch: &FlowBatch, row: usize) -> Amount {
-    let record = batch.record(row);
-    record.map(|record| record.amount()).unwrap_or_default()
 }
 
 /// Reason of rows that the filter kept back.

@@ -335,7 +335,7 @@ fn spawn(collector: Collector) -> io::Result<JoinHandle<()>> {
 /// What the rows of some routes stand for.
 fn amount_of(batch: &FlowBatch, is_meant: impl Fn(u16) -> bool) -> Amount {
     let rows = rows_of(batch, is_meant);
-    rows.filter_map(|row| Some(batch.record(row)?.amount()))
+    rows.filter_map(|row| batch.amount_of(row))
         .fold(Amount::default(), |sum, amount| sum + amount)
 }
 
@@ -343,8 +343,8 @@ fn amount_of(batch: &FlowBatch, is_meant: impl Fn(u16) -> bool) -> Amount {
 fn by_exporter(batch: &FlowBatch, is_meant: impl Fn(u16) -> bool) -> Vec<(IpAddr, Amount)> {
     let mut sums: BTreeMap<IpAddr, Amount> = BTreeMap::new();
     for row in rows_of(batch, is_meant) {
-        if let (Some((exporter, _)), Some(record)) = (batch.origin(row), batch.record(row)) {
-            *sums.entry(exporter).or_default() += record.amount();
+        if let (Some((exporter, _)), Some(amount)) = (batch.origin(row), batch.amount_of(row)) {
+            *sums.entry(exporter).or_default() += amount;
         }
     }
     sums.into_iter().collect()

@@ -10,7 +10,11 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::flow::Amount;
+use crate::flow::Filter;
 use crate::flow::FlowBatch;
+use crate::flow::Subject;
+use crate::flowlog::NetflowTarget;
+use crate::flowlog::RouteId;
 use crate::flowlog::RoutingTable;
 
 use super::tally::Tally;
@@ -27,10 +31,46 @@ pub(super) struct Shipment {
 }
 
 impl Shipment {
-    /// Whether a row is for the collector.
-    pub(super) fn has(&self, row: usize) -> bool {
-        let route = self.batch.routes().get(row);
-        route.is_some_and(|route| self.chosen.binary_search(route).is_ok())
+    /// The routes of this collector, sorted, each with what it lets pass to it.
+    pub(super) fn ways(&self, target: &NetflowTarget) -> Vec<Way<'_>> {
+        let way = |&route: &u16| {
+            let flow_log = &self.routes.route(RouteId(route))?.flow_log;
+            let mut outputs = flow_log.netflow.iter();
+            let output = outputs.find(|output| output.target == *target);
+            Some(Way {
+                route,
+                flow_log: &flow_log.name,
+                filter: output.and_then(|output| output.filter.as_ref()),
+            })
+        };
+        self.chosen.iter().filter_map(way).collect()
+    }
+}
+
+/// A route to a collector.
+#[derive(Debug)]
+pub(super) struct Way<'a> {
+    /// Its number.
+    pub(super) route: u16,
+    flow_log: &'a str,
+    filter: Option<&'a Filter>,
+}
+
+impl Way<'_> {
+    /// Whether the flow log's filter lets a row pass.
+    pub(super) fn passes(&self, batch: &FlowBatch, row: usize) -> bool {
+        let Some(filter) = self.filter else {
+            return true;
+        };
+        let (Some(record), Some((exporter, _))) = (batch.record(row), batch.origin(row)) else {
+            return false;
+        };
+        filter.matches(&Subject {
+            record: &record,
+            detail: batch.detail(row).as_ref(),
+            exporter,
+            flow_log: self.flow_log,
+        })
     }
 }
 
@@ -165,6 +205,12 @@ const FULL: &str = "queue-full";
 mod tests {
     use super::*;
     use crate::flow::FlowRecord;
+    use crate::flowlog::Definition;
+    use crate::flowlog::Device;
+    use crate::flowlog::ExporterMatch;
+    use crate::flowlog::FlowLog;
+    use crate::flowlog::NetflowOutput;
+    use crate::flowlog::NetflowVersion;
 
     fn shipment(rows: usize) -> (Shipment, Amount) {
         let mut batch = FlowBatch::default();
@@ -188,9 +234,53 @@ mod tests {
 
     #[test]
     fn a_shipment_knows_the_rows_of_its_routes() {
-        let (shipment, _) = shipment(3);
-        let rows = [0, 1, 2, 3].map(|row| shipment.has(row));
-        assert_eq!(rows, [false, true, false, false]);
+        let target = NetflowTarget::new("192.0.2.9".parse().unwrap(), NetflowVersion::V9);
+        let log = |name: &str, filter: Option<&str>| FlowLog {
+            netflow: vec![NetflowOutput {
+                target: target.clone(),
+                filter: filter.map(|text| Filter::parse(text).unwrap()),
+            }],
+            ..FlowLog::new(name, "project", "logstore")
+        };
+        let device = |name: &str, last: u8| Device {
+            instance_id: name.to_owned(),
+            exporters: vec![ExporterMatch {
+                prefix: format!("192.0.2.{last}").parse().unwrap(),
+                domain: None,
+            }],
+            flow_logs: vec![name.to_owned()],
+            ..Device::default()
+        };
+        let definition = Definition {
+            flow_logs: ["a", "b", "c", "d"]
+                .map(|name| log(name, (name == "c").then_some("packets > 2")))
+                .into(),
+            devices: vec![
+                device("a", 1),
+                device("b", 2),
+                device("c", 3),
+                device("d", 4),
+            ],
+            ..Definition::default()
+        };
+        let (three, _) = shipment(3);
+        let all = Shipment {
+            routes: Arc::new(RoutingTable::compile(&definition, None).unwrap()),
+            ..three
+        };
+        let rows = |shipment: &Shipment| {
+            let ways = shipment.ways(&target);
+            let routes = shipment.batch.routes().iter().enumerate();
+            let way = |route: &u16| ways.iter().find(|way| way.route == *route);
+            let passes = |(row, route)| way(route).map(|way| way.passes(&shipment.batch, row));
+            routes.map(passes).collect::<Vec<_>>()
+        };
+        assert_eq!(rows(&all), [None, Some(true), None]);
+        let filtered = Shipment {
+            chosen: vec![3, 4],
+            ..all
+        };
+        assert_eq!(rows(&filtered), [Some(false), Some(true), Some(false)]);
     }
 
     #[test]

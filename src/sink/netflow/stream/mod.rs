@@ -131,9 +131,8 @@ impl Stream {
             }
             None => return Err(Refused::Domains),
         };
-        let amount = batch.record(row).map(|record| record.amount());
         let lacks = domain.encode(batch, row, now, &mut self.records)?;
-        let amount = amount.unwrap_or_default();
+        let amount = batch.amount_of(row).unwrap_or_default();
         let Self {
             numbers,
             records,
