@@ -5,6 +5,7 @@ use super::Pair;
 use super::Scrape;
 use super::Value::{CountBy, CountByTwo, Held, LevelBy, Moved};
 use crate::flow::Amount;
+use crate::sink::CollectorReading;
 use crate::sink::Tally;
 
 pub(super) const EXPORT: &[Metric] = table! {
@@ -23,25 +24,25 @@ pub(super) const EXPORT: &[Metric] = table! {
     "flowlogd_sink_netflow_unsent" "Flows that were not sent"
         Moved(|now| now.sum_of_collectors(Tally::unsent));
     "flowlogd_sink_netflow_collector_sent_records_total" "Records of flows in messages that were sent, by collector."
-        CountBy("collector", |now| by_collector(now, |of| of.sent.records));
+        CountBy("collector", |now| by_collector(now, |of| of.tally.sent.records));
     "flowlogd_sink_netflow_collector_unsent_records_total" "Records of flows that were not sent, by collector."
         CountByTwo("collector, reason", unsent);
     "flowlogd_sink_netflow_messages_total" "Messages sent, those with Templates only too."
-        CountBy("collector", |now| by_collector(now, |of| of.messages));
+        CountBy("collector", |now| by_collector(now, |of| of.tally.messages));
     "flowlogd_sink_netflow_bytes_total" "Octets of messages sent."
-        CountBy("collector", |now| by_collector(now, |of| of.octets));
+        CountBy("collector", |now| by_collector(now, |of| of.tally.octets));
     "flowlogd_sink_netflow_data_records_total" "Data Records of messages sent."
-        CountBy("collector", |now| by_collector(now, |of| of.records));
+        CountBy("collector", |now| by_collector(now, |of| of.tally.records));
     "flowlogd_sink_netflow_failures_total" "Times a collector could not be reached; over UDP, as far as hosts say so."
         CountByTwo("collector, reason", failures);
     "flowlogd_sink_netflow_lacking_rows_total" "Rows sent without something that the version cannot carry."
         CountByTwo("collector, field", lacking);
     "flowlogd_sink_netflow_sessions_total" "Transport sessions begun."
-        CountBy("collector", |now| by_collector(now, |of| of.sessions));
+        CountBy("collector", |now| by_collector(now, |of| of.tally.sessions));
     "flowlogd_sink_netflow_templates" "Templates in use, those of options too."
-        LevelBy("collector", |now| by_collector(now, |of| of.templates));
+        LevelBy("collector", |now| by_collector(now, |of| of.tally.templates));
     "flowlogd_sink_netflow_queued_bytes" "Memory of batches that wait for a collector, in octets; collectors share them."
-        LevelBy("collector", queued);
+        LevelBy("collector", |now| by_collector(now, |of| bytes(of.queued_bytes)));
 };
 
 impl Scrape {
@@ -52,16 +53,13 @@ impl Scrape {
 }
 
 /// One number of each collector.
-fn by_collector(now: &Scrape, value: fn(&Tally) -> u64) -> Vec<(String, u64)> {
+fn by_collector(now: &Scrape, value: fn(&CollectorReading) -> u64) -> Vec<(String, u64)> {
     let all = now.reading.exports.collectors.iter();
-    all.map(|of| (of.name.clone(), value(&of.tally))).collect()
+    all.map(|of| (of.name.clone(), value(of))).collect()
 }
 
-fn queued(now: &Scrape) -> Vec<(String, u64)> {
-    let all = now.reading.exports.collectors.iter();
-    let bytes = |bytes| u64::try_from(bytes).unwrap_or(u64::MAX);
-    all.map(|of| (of.name.clone(), bytes(of.queued_bytes)))
-        .collect()
+fn bytes(queued: usize) -> u64 {
+    u64::try_from(queued).unwrap_or(u64::MAX)
 }
 
 fn unsent(now: &Scrape) -> Vec<Pair> {
