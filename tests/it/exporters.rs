@@ -150,7 +150,14 @@ fn compare<T>(name: &str, with_ipv6: bool, export: impl Fn(&Path, [u16; 2]) -> T
 }
 
 fn stored(daemon: &Daemon) -> Sums {
-    let rows = daemon.query("SELECT count(*), sum(packets), sum(bytes) FROM flows");
+    stored_where(daemon, "TRUE")
+}
+
+/// Flows in the log store of which a condition of SQL holds.
+pub(crate) fn stored_where(daemon: &Daemon, condition: &str) -> Sums {
+    let rows = daemon.query(&format!(
+        "SELECT count(*), sum(packets), sum(bytes) FROM flows WHERE {condition}"
+    ));
     let number = |index: usize| rows[0].get(index).and_then(Value::as_u64).unwrap_or(0);
     Sums {
         flows: number(0),

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::receiver::Receiver;
 use super::{capture, collectors, export};
+use crate::exporters::stored_where;
 use crate::peers::{Ended, Nfcapd, command, is_bound, run, wait_for};
 use crate::support::{Daemon, flow_log, free_port, have};
 use crate::traffic::{Sums, write_datagrams};
@@ -27,20 +28,12 @@ fn to_all(ports: [u16; 3]) -> String {
 
 /// Flows that flowlogd stored; of `only_v4`, those with IPv4 addresses.
 fn stored(daemon: &Daemon, only_v4: bool) -> Sums {
-    let which = if only_v4 {
-        "WHERE srcaddr NOT LIKE '%:%'"
+    let condition = if only_v4 {
+        "srcaddr NOT LIKE '%:%'"
     } else {
-        ""
+        "TRUE"
     };
-    let rows = daemon.query(&format!(
-        "SELECT count(*), sum(packets), sum(bytes) FROM flows {which}"
-    ));
-    let number = |index: usize| rows[0].get(index).and_then(Value::as_u64).unwrap_or(0);
-    Sums {
-        flows: number(0),
-        packets: number(1),
-        bytes: number(2),
-    }
+    stored_where(daemon, condition)
 }
 
 #[test]
