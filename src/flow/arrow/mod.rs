@@ -1,6 +1,7 @@
 //! From [`FlowBatch`] to Arrow.
 
 mod ipc;
+mod pack;
 mod rest;
 mod texts;
 
