@@ -2,8 +2,10 @@
 //!
 //! Pure: the time is an argument, nothing is read or logged.
 
+mod credential;
 mod keys;
 pub mod sls;
 
 pub use crate::sink::Secret;
+pub use credential::{Credential, Credentials, Product};
 pub use keys::{Access, AccessKey, Caller, Keys, Pattern, Permission};
