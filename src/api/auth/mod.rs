@@ -1,9 +1,25 @@
 //! Who may ask what: access keys, and the signatures that prove them.
 //!
-//! Pure: the time is an argument, nothing is read or logged.
+//! [`sls`] believes requests of the log service's API, [`control`] those of the
+//! control APIs. Pure: the time is an argument, nothing is read or logged.
 
+mod alibaba;
+mod arrived;
+mod authorization;
+pub mod control;
+mod credential;
+mod digest;
+mod escape;
 mod keys;
+mod replay;
 pub mod sls;
+mod tencent;
+#[cfg(test)]
+mod tests;
 
 pub use crate::sink::Secret;
+pub use arrived::Arrived;
+pub use credential::{Credential, Credentials, Product};
+pub use escape::{NotText, parameters};
 pub use keys::{Access, AccessKey, Caller, Keys, Pattern, Permission};
+pub use replay::Replays;

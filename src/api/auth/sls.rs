@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::fmt::rfc2822::DateTimeParser;
 use jiff::tz::TimeZone;
-use subtle::ConstantTimeEq;
 
+use super::digest::is_equal;
 use super::{AccessKey, Caller, Keys};
 use crate::sink::sign;
 
@@ -264,11 +264,6 @@ fn check_time(request: Timestamp, server: Timestamp) -> Result<(), Denial> {
         return Err(Denial::Expired { request, server });
     }
     Ok(())
-}
-
-/// Compares texts, not what they decode to: each octet of a signature counts.
-fn is_equal(expected: &str, given: &str) -> bool {
-    expected.as_bytes().ct_eq(given.as_bytes()).into()
 }
 
 #[cfg(test)]
