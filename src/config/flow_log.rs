@@ -6,6 +6,7 @@ use crate::cache::CacheType;
 use crate::element;
 use crate::element::ElementId;
 use crate::flowlog::ACTIVE_S;
+use crate::flowlog::Card;
 use crate::flowlog::Definition;
 use crate::flowlog::Device;
 use crate::flowlog::ExporterMatch;
@@ -14,6 +15,8 @@ use crate::flowlog::INACTIVE_S;
 use crate::flowlog::Inactive;
 use crate::flowlog::Naming;
 use crate::flowlog::OutputType;
+use crate::flowlog::Role;
+use crate::flowlog::Support;
 use crate::flowlog::Timers;
 use crate::flowlog::Unclaimed;
 
@@ -170,6 +173,14 @@ fn device(table: &mut Table<'_, '_>) -> Device {
         ali_uid: table.text("ali-uid"),
         exporters: table.list("exporters", exporter).unwrap_or_default(),
         flow_logs: table.list("flow-logs", Value::text).unwrap_or_default(),
+        card: Card {
+            name: table.text("name").unwrap_or_default(),
+            region: table.text("region"),
+            role: table.choice("role", ROLES).unwrap_or_default(),
+            support: table
+                .choice("flow-log-support", SUPPORTS)
+                .unwrap_or_default(),
+        },
     }
 }
 
@@ -193,6 +204,16 @@ fn exporter(value: Value<'_, '_>) -> Option<ExporterMatch> {
     })?
 }
 
+const ROLES: &[(&str, Role)] = &[
+    ("single", Role::Single),
+    ("active", Role::Active),
+    ("standby", Role::Standby),
+];
+const SUPPORTS: &[(&str, Support)] = &[
+    ("full", Support::Full),
+    ("no-model", Support::NoModel),
+    ("no-edition", Support::NoEdition),
+];
 const NAMINGS: &[(&str, Naming)] = &[("sag", Naming::Sag), ("vpc", Naming::Vpc)];
 const CACHES: &[(&str, CacheType)] = &[
     ("on", CacheType::Timeout),

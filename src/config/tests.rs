@@ -6,6 +6,7 @@ use super::*;
 use crate::cache::CacheType;
 use crate::element::ElementId;
 use crate::flow::Filter;
+use crate::flowlog::Card;
 use crate::flowlog::Device;
 use crate::flowlog::ExporterMatch;
 use crate::flowlog::FlowLog;
@@ -71,6 +72,28 @@ fn the_example_runs_unedited_and_means_the_defaults() {
     assert_eq!(parse(EXAMPLE), Config::default());
 }
 
+fn shown_device() -> Device {
+    let exporter = |prefix: &str, domain| ExporterMatch {
+        prefix: prefix.parse().unwrap(),
+        domain,
+    };
+    Device {
+        instance_id: "sag-branch-1".to_owned(),
+        snid: Some("sag0123456789".to_owned()),
+        ali_uid: Some("1234567890123456".to_owned()),
+        exporters: vec![
+            exporter("192.0.2.1", None),
+            exporter("198.51.100.0/24", Some(5)),
+        ],
+        flow_logs: vec!["branches".to_owned()],
+        card: Card {
+            name: "Branch 1".to_owned(),
+            region: Some("cn-shanghai".to_owned()),
+            ..Card::default()
+        },
+    }
+}
+
 /// What the example shows where there is no default to show.
 fn shown() -> Config {
     let mut shown = Config::default();
@@ -118,20 +141,7 @@ fn shown() -> Config {
     log.fields = vec!["exporter".to_owned(), "vlan".to_owned()];
     log.extra = vec![ElementId::iana(95), ElementId { pen: 9, id: 12232 }];
     shown.definition.flow_logs.insert(0, log);
-    let exporter = |prefix: &str, domain| ExporterMatch {
-        prefix: prefix.parse().unwrap(),
-        domain,
-    };
-    shown.definition.devices = vec![Device {
-        instance_id: "sag-branch-1".to_owned(),
-        snid: Some("sag0123456789".to_owned()),
-        ali_uid: Some("1234567890123456".to_owned()),
-        exporters: vec![
-            exporter("192.0.2.1", None),
-            exporter("198.51.100.0/24", Some(5)),
-        ],
-        flow_logs: vec!["branches".to_owned()],
-    }];
+    shown.definition.devices = vec![shown_device()];
     shown.relays = vec![RelayRule {
         exporters: vec!["198.51.100.0/24".parse().unwrap()],
         to: ["192.0.2.9:2055", "collector.example.net:9995"]

@@ -29,7 +29,8 @@ pub struct Route {
 
 impl Route {
     fn name(&self) -> Name<'_> {
-        (&self.flow_log.name, self.instance_id.as_deref())
+        let device = (self.instance_id.as_deref(), self.snid.as_deref());
+        (&self.flow_log.name, device)
     }
 
     /// Whether rows of both are the same rows: only timers may differ.
@@ -42,7 +43,7 @@ impl Route {
 }
 
 /// What stays the same when the definition of a route changes: flow log and device.
-type Name<'a> = (&'a str, Option<&'a str>);
+type Name<'a> = (&'a str, (Option<&'a str>, Option<&'a str>));
 
 /// Every route that an id stands for, live or retired.
 #[derive(Clone, Debug, Default)]

@@ -88,10 +88,10 @@ fn flow_logs(flow_logs: &[FlowLog], problems: &mut Vec<Problem>) {
 
 fn destination(log: &FlowLog, at: impl Fn(&str) -> String, problems: &mut Vec<Problem>) {
     if log.output.has_logstore() || !log.project.is_empty() {
-        sls_name(at("project"), &log.project, 3, "", problems);
+        sls_name(at("project"), &log.project, PROJECT_MIN, "", problems);
     }
     if log.output.has_logstore() || !log.logstore.is_empty() {
-        sls_name(at("logstore"), &log.logstore, 2, "_", problems);
+        sls_name(at("logstore"), &log.logstore, LOGSTORE_MIN, "_", problems);
     }
     if log.output.has_netflow() && log.netflow.is_empty() {
         let what = "missing, but the output needs it";
@@ -145,9 +145,9 @@ fn devices(devices: &[Device], problems: &mut Vec<Problem>) {
                 text(at(key), id, NAME_MAX, problems);
             }
         }
-        if !seen.insert(&device.instance_id) {
+        if !seen.insert((&device.instance_id, &device.snid)) {
             let what = format!("another device is `{}` too", device.instance_id);
-            let advice = "list all its exporters and flow logs in one device";
+            let advice = "list all its exporters in one device, or give each its own snid";
             problems.push(Problem::new(at("instance-id"), what, advice));
         }
         if device.exporters.is_empty() {
@@ -275,15 +275,8 @@ fn text(at: String, value: &str, most: usize, problems: &mut Vec<Problem>) {
     problems.push(Problem::new(at, what, "it becomes a column of every row"));
 }
 
-/// Names that SLS takes: lower case, digits, `-` and `also`, no dash at the ends.
 fn sls_name(at: String, name: &str, least: usize, also: &str, problems: &mut Vec<Problem>) {
-    let is_alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let is_sound = name
-        .chars()
-        .all(|c| is_alphanumeric(c) || c == '-' || also.contains(c))
-        && name.starts_with(is_alphanumeric)
-        && name.ends_with(is_alphanumeric);
-    if is_sound && (least..=SLS_NAME_MAX).contains(&name.len()) {
+    if is_sls_name(name, least, also) {
         return;
     }
     let what = if name.is_empty() {
@@ -297,9 +290,33 @@ fn sls_name(at: String, name: &str, least: usize, also: &str, problems: &mut Vec
     problems.push(Problem::new(at, what, advice));
 }
 
+/// Whether SLS takes a name for a project.
+pub(super) fn is_project(name: &str) -> bool {
+    is_sls_name(name, PROJECT_MIN, "")
+}
+
+/// Whether SLS takes a name for a logstore.
+pub(super) fn is_logstore(name: &str) -> bool {
+    is_sls_name(name, LOGSTORE_MIN, "_")
+}
+
+/// Lower case, digits, `-` and `also`, none of the latter at the ends.
+fn is_sls_name(name: &str, least: usize, also: &str) -> bool {
+    let is_alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.chars()
+        .all(|c| is_alphanumeric(c) || c == '-' || also.contains(c))
+        && name.starts_with(is_alphanumeric)
+        && name.ends_with(is_alphanumeric)
+        && (least..=SLS_NAME_MAX).contains(&name.len())
+}
+
 /// Characters of a name or id: the flow log API's cap.
-const NAME_MAX: usize = 128;
+pub(super) const NAME_MAX: usize = 128;
 /// Characters of a description: the flow log API's cap.
-const DESCRIPTION_MAX: usize = 256;
+pub(super) const DESCRIPTION_MAX: usize = 256;
+/// Characters of a project, at least.
+const PROJECT_MIN: usize = 3;
+/// Characters of a logstore, at least.
+const LOGSTORE_MIN: usize = 2;
 /// Characters of a project or logstore.
 const SLS_NAME_MAX: usize = 63;

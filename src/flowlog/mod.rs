@@ -8,6 +8,7 @@
 
 mod change;
 mod check;
+pub mod control;
 mod destination;
 #[cfg(feature = "journal")]
 mod names;
@@ -27,9 +28,9 @@ pub use netflow::{
 };
 pub use prefix::{Prefix, PrefixError};
 pub use resource::{
-    ACTIVE_DEFAULT_S, ACTIVE_S, API_ACTIVE_S, API_INACTIVE_S, Definition, Device, EXTRA_MAX,
+    ACTIVE_DEFAULT_S, ACTIVE_S, API_ACTIVE_S, API_INACTIVE_S, Card, Definition, Device, EXTRA_MAX,
     ExporterMatch, FlowLog, INACTIVE_DEFAULT_S, INACTIVE_S, Inactive, Naming, OutputType,
-    ROUTES_MAX, Timers, Unclaimed,
+    ROUTES_MAX, Role, Support, Timers, Unclaimed,
 };
 pub use server::{NETFLOW_PORT, Server, ServerError, WithPortError};
 pub use table::{RoutingTable, Verdict};

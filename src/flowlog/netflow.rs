@@ -3,6 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::flow::Filter;
 
 use super::Server;
@@ -66,7 +69,8 @@ impl fmt::Display for NetflowTarget {
 }
 
 /// Protocol of a re-export.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum NetflowVersion {
     /// NetFlow v5.
     V5,

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::cache::CacheType;
 use crate::element::ElementId;
 
@@ -100,7 +103,8 @@ pub enum Naming {
 }
 
 /// Kind of destination: the flow log API's OutputType.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum OutputType {
     /// A logstore.
     #[default]
@@ -192,7 +196,8 @@ impl Default for Timers {
 /// A SAG or any other device that exports flows.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Device {
-    /// Unique id: `Instance_id` of its rows; 1–128 characters.
+    /// `Instance_id` of its rows; 1–128 characters. Both devices of a pair for
+    /// high availability have the same one, each with a serial number.
     pub instance_id: String,
     /// Serial number: `snid` of its rows; 1–128 characters.
     pub snid: Option<String>,
@@ -204,6 +209,45 @@ pub struct Device {
     ///
     /// With none its flows are treated like unclaimed ones, but keep its ids.
     pub flow_logs: Vec<String>,
+    /// What the flow log API shows and knows of it.
+    pub card: Card,
+}
+
+/// What the flow log API shows and knows of a device.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Card {
+    /// Name, at most 128 characters; may be empty.
+    pub name: String,
+    /// Region it is in; `None` is every region.
+    pub region: Option<String>,
+    /// Its part in a pair.
+    pub role: Role,
+    /// Whether it can have flow logs.
+    pub support: Support,
+}
+
+/// Part of a device in a pair for high availability.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Role {
+    /// There is no other.
+    #[default]
+    Single,
+    /// The one that works.
+    Active,
+    /// The one that waits.
+    Standby,
+}
+
+/// Whether a device can have flow logs.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Support {
+    /// It can.
+    #[default]
+    Full,
+    /// No device of its model can.
+    NoModel,
+    /// Its edition cannot.
+    NoEdition,
 }
 
 /// A set of exporters: a block of addresses, or one domain of it.

@@ -41,6 +41,7 @@ pub(super) fn table() -> RoutingTable {
             domain: None,
         }],
         flow_logs: vec![log.to_owned()],
+        ..Device::default()
     };
     let definition = Definition {
         flow_logs: vec![FlowLog::new("kept", "sag", "flows"), exported],
