@@ -164,6 +164,26 @@ pub(super) fn amount(records: u64) -> Amount {
 }
 
 #[test]
+fn options_are_rows_where_a_flow_log_asks_for_what_they_say() {
+    let asking = LEARNING.replace("inactive-s", "extra = [\"flowId\"]\ninactive-s");
+    // Options Template 257: scope system (1), elements 8, 1 and 148 of 4 octets.
+    let definition = set(1, &shorts(&[257, 4, 12, 1, 4, 8, 4, 1, 4, 148, 4]));
+    let options = set(
+        257,
+        &[[0; 4], [10, 0, 0, 1], [0, 0, 0, 100], [0, 0, 0, 7]].concat(),
+    );
+    for (config, rows) in [(LEARNING, 0), (&asking, 1)] {
+        let mut bench = Bench::new(config);
+        bench.receive(&[definition.clone(), options.clone()]);
+        assert_eq!(bench.origins().len(), rows);
+        let terms = bench.terms();
+        let expected = u64::try_from(rows).unwrap();
+        assert_eq!((terms.flows.records, terms.flows.octets), (expected, 0));
+        assert_eq!(terms.sessions.options_records, 1);
+    }
+}
+
+#[test]
 fn a_named_active_timer_lengthens_the_inactive_one() {
     let mut told = Bench::new(LEARNING);
     // Options Template 257: scope system (1), element 36 of 2 octets.

@@ -280,6 +280,7 @@ pub enum Event {
     NselUpdate,
     Nat,
     PacketSection,
+    Options,
     Other,
 }
 
@@ -311,6 +312,8 @@ pub struct Detail {
     /// At most [`EXTRA_MAX`]. An element that occurs several times is here as
     /// often, the outermost first (P-115).
     pub extra: Vec<(ElementId, Box<[u8]>)>,
+    /// Of options: how many of `extra`, the first, are what they are about.
+    pub scopes: Option<u8>,
 }
 
 /// How many extra elements one record keeps; further ones are counted, not kept.

@@ -231,7 +231,7 @@ impl<P: Plan> Sessions<P> {
             given = parting.run(set, consumer);
             set
         } else {
-            let granted = match is_options {
+            let granted = match is_options && !known.plan.has_events() {
                 true => wanted,
                 false => self.sources.grant(source, wanted, now_ms, &self.limits),
             };

@@ -248,6 +248,7 @@ fn detail(octets: &mut Octets<'_>) -> Option<Detail> {
         layer2_octets: maybe(octets, Octets::number)?,
         connection: None,
         extra: extra(octets)?,
+        scopes: None,
     })
 }
 

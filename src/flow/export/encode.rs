@@ -1,5 +1,6 @@
 //! One row after the other.
 
+use crate::flow::Event;
 use crate::flow::FlowBatch;
 use crate::flow::export::Counters;
 use crate::flow::export::ExportSettings;
@@ -82,10 +83,11 @@ impl RowEncoder {
         let mut flow = Row::of(batch, row).ok_or(Unsent::NoRow)?;
         let lacks = match self.settings.version {
             Version::V5 => self.encode_v5(batch, row, &mut flow, out),
-            Version::V9 | Version::Ipfix if flow.record.event.is_some() => {
-                self.encode_event(batch, row, &mut flow, out)
-            }
-            Version::V9 | Version::Ipfix => self.encode_flow(batch, row, &mut flow, out),
+            Version::V9 | Version::Ipfix => match flow.record.event {
+                None => self.encode_flow(batch, row, &mut flow, out),
+                Some(Event::Options) => self.encode_options(batch, row, &flow, out),
+                Some(_) => self.encode_event(batch, row, &mut flow, out),
+            },
         };
         out.is_new = self.generation() != generation;
         lacks
@@ -205,6 +207,29 @@ impl RowEncoder {
         let layout = layout.ok_or(Unsent::Templates)?;
         out.template = layout.template;
         out.push(|octets| layout.put(event, &self.extras.octets, octets));
+        Ok(lacks)
+    }
+
+    /// Options are sent on as options: as data they would be a flow to some.
+    fn encode_options(
+        &mut self,
+        batch: &FlowBatch,
+        row: usize,
+        options: &Row,
+        out: &mut Records,
+    ) -> Result<Lacks, Unsent> {
+        let told = Told::by(batch.extra(row));
+        let origin = features::of_origin(options, told, self.settings.origin);
+        let version = self.settings.version;
+        let taken = self
+            .extras
+            .take_options(options, origin, batch.extra(row), version);
+        let (scopes, lacks) = taken.ok_or(Unsent::Event)?;
+        let specifiers = &self.extras.specifiers;
+        let layout = self.layouts.scoped(scopes, Features::empty(), specifiers);
+        let layout = layout.ok_or(Unsent::Templates)?;
+        out.template = layout.template;
+        out.push(|octets| layout.put(options, &self.extras.octets, octets));
         Ok(lacks)
     }
 

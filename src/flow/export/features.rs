@@ -186,7 +186,7 @@ fn of_reasons(record: &FlowRecord, settings: &ExportSettings) -> (Features, Lack
 }
 
 /// What the record has of the origin already is not said again (P-700).
-fn of_origin(row: &Row, told: Told, origin: Origin) -> Features {
+pub(super) fn of_origin(row: &Row, told: Told, origin: Origin) -> Features {
     let ipv4 = row.exporter.is_ipv4();
     let (address, is_told) = match origin {
         Origin::Omitted => return Features::empty(),

@@ -11,6 +11,7 @@ mod features;
 mod fields;
 mod lacks;
 mod layouts;
+mod options;
 mod records;
 mod row;
 mod samplers;

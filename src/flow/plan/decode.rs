@@ -22,8 +22,9 @@ impl Plan {
     ///
     /// Two are the directions of a biflow (P-311) or of an NSEL connection
     /// (P-501), the second with [`RecordFlags::REVERSE`]. None is what a biflow
-    /// without directional key says (P-310). Octets that `record` has less than
-    /// its Template says read as 0. Allocates only for extra elements.
+    /// without directional key says (P-310), and options that no flow log asks
+    /// for. Octets that `record` has less than its Template says read as 0.
+    /// Allocates only for extra elements.
     #[inline]
     pub fn decode(
         &self,
@@ -61,7 +62,7 @@ impl Plan {
         frame: &Frame<'_>,
         emit: &mut impl FnMut(&FlowRecord, Option<&Detail>),
     ) {
-        if self.is_undirected() {
+        if self.is_undirected() || self.is_heard() {
             return;
         }
         let mut slots = Slots::empty();
@@ -88,7 +89,7 @@ impl Plan {
         emit: &mut impl FnMut(&FlowRecord, Option<&Detail>),
     ) {
         match self.content {
-            Content::Undirected => {}
+            Content::Undirected | Content::Heard => {}
             Content::Nsel => self.decode_nsel(scope, frame, slots, flow, emit),
             Content::Event(kind) => self.emit_event(frame, flow, kind.event(), emit),
             Content::Flow | Content::Connection if self.is_nat_event(slots, flow) => {
@@ -156,6 +157,7 @@ impl Plan {
             | Event::NselUpdate
             | Event::Nat
             | Event::PacketSection
+            | Event::Options
             | Event::Other => {
                 flow.octets = 0;
                 flow.packets = 0;

@@ -35,6 +35,7 @@ use crate::wire::v5::RECORDS_MAX;
 mod events;
 mod extras;
 mod limits;
+mod options;
 mod round_trip;
 mod sampling;
 mod strategies;
@@ -210,7 +211,7 @@ impl Sender {
     }
 }
 
-/// A collector that keeps all flows and events, and no options.
+/// A collector that keeps all flows and events.
 #[derive(Debug, Default)]
 struct Collector {
     flows: Vec<Flow>,
@@ -223,9 +224,6 @@ impl Consumer<Plan> for Collector {
     }
 
     fn data(&mut self, scope: &Scope<'_>, known: &Known<Plan>, set: DataSet<'_>) {
-        if known.template.kind == TemplateKind::Options {
-            return;
-        }
         for record in known.template.split(set.body) {
             known
                 .plan
