@@ -3,7 +3,6 @@
 use super::*;
 use crate::element::V9_SCOPE_PEN;
 use crate::flow::Event;
-use crate::wire::FieldSpecifier;
 
 /// An element that no session keeps, so that it is an event when asked for.
 const ASKED: ElementId = ie(12_232);
@@ -16,25 +15,8 @@ const fn v9_scope(id: u16) -> ElementId {
 }
 
 /// One options record as an exporter sends it: its first fields are the scope.
-fn message(version: Version, scopes: usize, fields: &[(ElementId, &[u8])]) -> Vec<u8> {
-    let specifier = |(element, octets): &(ElementId, &[u8])| FieldSpecifier {
-        element: *element,
-        length: u16::try_from(octets.len()).unwrap(),
-    };
-    let specifiers = fields.iter().map(specifier).collect();
-    let template = Template::new(version, 300, TemplateKind::Options, scopes, specifiers);
-    let record: Vec<u8> = fields
-        .iter()
-        .flat_map(|(_, octets)| octets.to_vec())
-        .collect();
-    let secs = u32::try_from(NOW_MS / 1_000).unwrap();
-    let header = Header::new(version, secs, 0, 7);
-    let mut writer = MessageWriter::new(header);
-    writer.define(&template);
-    writer.record(&template, &record);
-    let mut octets = Vec::new();
-    writer.finish_into(header, &mut octets).unwrap();
-    octets
+fn options(version: Version, scopes: usize, fields: &[(ElementId, &[u8])]) -> Vec<u8> {
+    message(TemplateKind::Options, version, scopes, fields)
 }
 
 /// What the record becomes: the Template it is sent with, what it lacks, and
@@ -93,7 +75,7 @@ const FIRST: [(ElementId, &[u8]); 2] = [(ie(403), &[192, 0, 2, 1]), (ie(405), &[
 /// As data they would be a flow, with the octets they count.
 #[test]
 fn options_with_addresses_and_counters_are_no_flow_downstream() {
-    let input = message(Version::Ipfix, 1, &with((ie(143), &[0, 0, 0, 5])));
+    let input = options(Version::Ipfix, 1, &with((ie(143), &[0, 0, 0, 5])));
     let (template, lacks, behind) = sent_on(&input, with_origin(Version::Ipfix));
     assert_eq!((template.kind, template.scopes), (TemplateKind::Options, 3));
     assert_eq!(lacks, Lacks::empty());
@@ -106,7 +88,7 @@ fn options_with_addresses_and_counters_are_no_flow_downstream() {
 
 #[test]
 fn v9_gives_options_of_ipfix_the_scope_of_the_system() {
-    let input = message(Version::Ipfix, 1, &with((ie(143), &[0, 0, 0, 5])));
+    let input = options(Version::Ipfix, 1, &with((ie(143), &[0, 0, 0, 5])));
     let (template, lacks, behind) = sent_on(&input, with_origin(Version::V9));
     assert_eq!((template.kind, template.scopes), (TemplateKind::Options, 1));
     assert_eq!(lacks, Lacks::empty());
@@ -119,7 +101,7 @@ fn v9_gives_options_of_ipfix_the_scope_of_the_system() {
 
 #[test]
 fn a_scope_of_v9_stays_in_v9_and_is_an_element_in_ipfix() {
-    let input = message(Version::V9, 1, &with((v9_scope(2), &[0, 0, 0, 3])));
+    let input = options(Version::V9, 1, &with((v9_scope(2), &[0, 0, 0, 3])));
     let (template, _, behind) = sent_on(&input, settings(Version::V9));
     assert_eq!(template.scopes, 1);
     let scope = (v9_scope(2), &[0, 0, 0, 3][..]);
@@ -133,7 +115,7 @@ fn a_scope_of_v9_stays_in_v9_and_is_an_element_in_ipfix() {
 /// RFC 7011 §3.4.2.2.
 #[test]
 fn options_of_a_whole_system_are_of_its_domain_in_ipfix() {
-    let input = message(Version::V9, 1, &with((v9_scope(1), &[0, 0, 0, 0])));
+    let input = options(Version::V9, 1, &with((v9_scope(1), &[0, 0, 0, 0])));
     let (template, lacks, behind) = sent_on(&input, settings(Version::Ipfix));
     assert_eq!((template.scopes, lacks), (1, Lacks::empty()));
     assert_eq!(elements(&behind)[0], (ie(405), vec![0, 0, 0, 7]));
@@ -148,7 +130,7 @@ fn what_only_the_exporter_can_say_of_itself_is_left_out() {
         (ie(160), &[0, 0, 1, 0x8b, 0xcf, 0xe5, 0x68, 0]),
     ];
     let fields = [&with((v9_scope(5), &[1, 0])), &own[..]].concat();
-    let input = message(Version::V9, 1, &fields);
+    let input = options(Version::V9, 1, &fields);
     for version in [Version::V9, Version::Ipfix] {
         let (_, lacks, behind) = sent_on(&input, settings(version));
         assert_eq!(lacks, Lacks::EXTRA);
@@ -167,10 +149,10 @@ fn what_only_the_exporter_can_say_of_itself_is_left_out() {
 
 #[test]
 fn options_that_nobody_asks_for_are_no_rows() {
-    let input = message(Version::Ipfix, 1, &with((ie(143), &[0, 0, 0, 5])));
+    let input = options(Version::Ipfix, 1, &with((ie(143), &[0, 0, 0, 5])));
     assert_eq!(collect(std::slice::from_ref(&input), NOW_MS, &[]), []);
     // What sessions keep is not asked of them again.
     let names = [(ie(10), &[0, 0, 0, 1][..]), (ie(82), b"eth0")];
-    let input = message(Version::Ipfix, 1, &names);
+    let input = options(Version::Ipfix, 1, &names);
     assert_eq!(collect(&[input], NOW_MS, &[ie(82)]), []);
 }
