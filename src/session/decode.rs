@@ -226,6 +226,7 @@ impl<P: Plan> Sessions<P> {
                 sources: &mut self.sources,
                 limits: &self.limits,
                 now_ms,
+                unix_ms: domain.tally.last_seen_unix_ms,
                 given,
             };
             given = parting.run(set, consumer);

@@ -51,7 +51,7 @@ pub use sequence::SequenceCounts;
 pub use sessions::Sessions;
 pub use stats::{OrphanStats, Outcome, Refusal, SessionStats, Stats, TemplateStats};
 pub use times::{RawTimes, TimeFlags, Times};
-pub use views::{ExporterView, TemplateView, Trust};
+pub use views::{ExporterView, OriginView, TemplateView, Trust};
 
 use crate::wire::Header;
 use crate::wire::Template;
