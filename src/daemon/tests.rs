@@ -16,6 +16,7 @@ use crate::daemon::terms::{TERMS, Terms};
 use crate::daemon::vicinity::Vicinity;
 use crate::flow::Amount;
 use crate::flowlog::RoutingTable;
+use crate::listen::Own;
 use crate::session::Arrival;
 use crate::session::Peer;
 use crate::session::Sessions;
@@ -53,7 +54,11 @@ impl Bench {
         let cache = settings::cache(&config, 1);
         let listening = vec!["192.0.2.100:9995".parse().unwrap()];
         let silent_after = config.exporters.silent_after;
-        let vicinity = Arc::new(Vicinity::new(listening, 2, silent_after));
+        let vicinity = Arc::new(Vicinity::new(
+            Arc::new(Own::new(listening)),
+            2,
+            silent_after,
+        ));
         let lane = Lane::new(Parts {
             sessions: Sessions::new(
                 settings::sessions(&config, 1),
