@@ -7,6 +7,8 @@ use crate::flow::export::ExportSettings;
 use crate::flow::export::Lacks;
 use crate::flow::export::Origin;
 use crate::flow::export::Records;
+use crate::flow::export::Report;
+use crate::flow::export::ReportPart;
 use crate::flow::export::Unsent;
 use crate::flow::export::extras::Bearer;
 use crate::flow::export::extras::Extras;
@@ -39,6 +41,8 @@ pub struct RowEncoder {
     samplers: Samplers,
     /// Index of the Options Template of each [`Method`], once there is one.
     methods: [Option<usize>; 3],
+    /// Index of the Options Template of each [`ReportPart`], once there is one.
+    reports: [Option<usize>; 2],
     extras: Extras,
     /// The one Template of v5.
     v5: [Template; 1],
@@ -54,6 +58,7 @@ impl RowEncoder {
             layouts: Layouts::new(settings.version, settings.templates_max),
             samplers: Samplers::default(),
             methods: [None; 3],
+            reports: [None; 2],
             extras: Extras::default(),
             v5: [wire::v5::template()],
         }
@@ -91,6 +96,35 @@ impl RowEncoder {
         };
         out.is_new = self.generation() != generation;
         lacks
+    }
+
+    /// Writes a part of a report as an options record, in place of what `out`
+    /// held; v5 has none.
+    ///
+    /// # Errors
+    /// There is no room for its Template.
+    pub fn encode_report(
+        &mut self,
+        report: &Report,
+        part: ReportPart,
+        out: &mut Records,
+    ) -> Result<(), Unsent> {
+        out.clear();
+        if self.settings.version == Version::V5 {
+            return Ok(());
+        }
+        let known = self.reports.get(part as usize).copied().flatten();
+        let template = known.or_else(|| {
+            let fields = part.fields(&self.settings);
+            self.layouts.define(TemplateKind::Options, 1, fields)
+        });
+        out.template = template.ok_or(Unsent::Templates)?;
+        out.is_new = known.is_none();
+        if let Some(place) = self.reports.get_mut(part as usize) {
+            *place = template;
+        }
+        out.push(|octets| part.put(report, &self.settings, octets));
+        Ok(())
     }
 
     /// All Templates in the order of their making, Options Templates among

@@ -30,6 +30,7 @@ use super::resolve::Resolver;
 use super::stream::Message;
 use super::stream::Moment;
 use super::stream::Stream;
+use super::tally::FILTERED;
 use super::tally::Lacking;
 
 /// Rows of one collector in, messages out; ends when its inbox is closed.
@@ -90,6 +91,8 @@ impl Collector {
                 Taken::Nothing => {}
                 Taken::Closed => break,
             }
+            let account = self.inbox.book(|book| book.account());
+            self.stream.see(account, self.now());
             self.stream.tick(self.now());
             self.transmit();
         }
@@ -294,8 +297,6 @@ impl Collector {
     }
 }
 
-/// Reason of rows that the filter kept back.
-const FILTERED: &str = "filtered";
 /// Longest the thread sleeps: it may have been told to end.
 const PATIENCE: Duration = Duration::from_millis(200);
 /// How long nothing must go wrong before it is said to go well.

@@ -21,5 +21,5 @@ mod tally;
 
 pub use exports::{CollectorReading, Exports, ExportsReading, Offered};
 pub use settings::ExportsSettings;
-pub use stream::{Message, Moment, RefreshEvery, Refused, Stream, StreamSettings};
+pub use stream::{Account, Message, Moment, RefreshEvery, Refused, Stream, StreamSettings};
 pub use tally::Tally;
