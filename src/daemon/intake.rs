@@ -26,7 +26,6 @@ use crate::session::Origin;
 use crate::session::SamplingPolicy;
 use crate::session::Scope;
 use crate::session::SourceId;
-use crate::wire::TemplateKind;
 
 /// Rows at which a batch is handed over before its time.
 pub(super) const BATCH_ROWS_MAX: usize = 16_384;
@@ -200,7 +199,7 @@ impl Intake {
         set: DataSet<'_>,
     ) {
         let Self { nsel, way, .. } = self;
-        if known.template.kind == TemplateKind::Options {
+        if known.plan.is_heard() {
             return;
         }
         if known.plan.is_undirected() {

@@ -28,6 +28,7 @@ use crate::flowlog::RouteId;
 use crate::flowlog::RoutingTable;
 use crate::session::Arrival;
 use crate::session::ExporterView;
+use crate::session::OriginView;
 use crate::session::Peer;
 use crate::session::Sessions;
 use crate::session::Stats;
@@ -86,6 +87,8 @@ pub struct Parts {
 pub struct Census {
     /// Every domain of every session that is known.
     pub exporters: Vec<ExporterView>,
+    /// Every exporter that mediators among them speak for.
+    pub origins: Vec<OriginView>,
     /// What all sessions did, forgotten ones too.
     pub stats: Stats,
 }
@@ -261,6 +264,7 @@ impl Lane {
     pub fn census(&self) -> Census {
         Census {
             exporters: self.sessions.exporters().collect(),
+            origins: self.sessions.origins().collect(),
             stats: self.sessions.stats(),
         }
     }

@@ -13,10 +13,10 @@ use crate::daemon::ingest::Ingest;
 use crate::daemon::ledger::Ledger;
 use crate::daemon::relay::{self, Relays};
 use crate::daemon::settings;
-use crate::daemon::vicinity::Vicinity;
 use crate::daemon::worker::{Command, Worker};
 use crate::flowlog::Problem;
 use crate::flowlog::RoutingTable;
+use crate::listen::Own;
 use crate::logstore::Limits;
 use crate::logstore::LogStore;
 use crate::sink::Sender;
@@ -36,8 +36,8 @@ pub struct Service {
 pub struct Parts {
     /// Routing table in force at the start.
     pub table: Arc<RoutingTable>,
-    /// What the lanes know of their neighbours.
-    pub(super) vicinity: Arc<Vicinity>,
+    /// Where the process is reached.
+    pub(super) own: Arc<Own>,
     /// The lanes, running.
     pub workers: Arc<Vec<Worker>>,
     /// What is between them and the writer.
@@ -91,7 +91,7 @@ impl Service {
             self.parts.sender.attend(id, destination);
         }
         self.table.store(Arc::clone(&table));
-        self.parts.vicinity.look();
+        self.parts.own.look();
         let settings = settings::plan(definition);
         for worker in self.workers().iter() {
             worker.tell(Command::Route(Arc::clone(&table), settings.clone()));

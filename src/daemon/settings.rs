@@ -1,8 +1,8 @@
 //! The configuration in each room's own terms.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache;
@@ -21,12 +21,11 @@ use crate::flowlog::Definition;
 use crate::flowlog::Inactive;
 use crate::flowlog::Route;
 use crate::journal;
-use crate::listen::Bound;
+use crate::listen::Own;
 use crate::logstore;
 use crate::session;
 use crate::sink::Compression;
 use crate::sink::ExportsSettings;
-use crate::sink::Safety;
 use crate::sink::sls::{Limits, Order, SenderSettings, ShardHash, Transport};
 
 /// What one of several lanes may keep of exporters.
@@ -73,10 +72,10 @@ pub(super) fn cache(config: &Config, lanes: usize) -> cache::Settings {
     }
 }
 
-/// What the lanes of these sockets know of their neighbours.
-pub(super) fn vicinity(config: &Config, bound: &Bound) -> Vicinity {
-    let listening = bound.addresses.clone();
-    Vicinity::new(listening, bound.lanes.len(), config.exporters.silent_after)
+/// What so many lanes of a daemon that is reached there know of their neighbours.
+pub(super) fn vicinity(config: &Config, own: &Arc<Own>, lanes: usize) -> Arc<Vicinity> {
+    let silent_after = config.exporters.silent_after;
+    Arc::new(Vicinity::new(Arc::clone(own), lanes, silent_after))
 }
 
 /// When the flows of a route leave the cache.
@@ -171,11 +170,12 @@ pub(super) fn sender(config: &Config, state: &Path) -> SenderSettings {
     }
 }
 
-/// How flows are re-exported by a daemon that listens on these addresses.
-pub(super) fn exports(config: &Config, listening: &[SocketAddr]) -> ExportsSettings {
+/// How flows are re-exported by a daemon that is reached there.
+pub(super) fn exports(config: &Config, own: &Arc<Own>) -> ExportsSettings {
     let netflow = &config.netflow;
     ExportsSettings {
-        safety: Safety::new(listening.to_vec(), netflow.reconnect),
+        own: Arc::clone(own),
+        reconnect: netflow.reconnect,
         collectors_max: netflow.collectors_max,
         queue_bytes_max: netflow.queue_bytes,
         templates_max: netflow.templates_max,

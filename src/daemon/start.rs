@@ -40,6 +40,7 @@ use crate::journal::Recovered;
 use crate::listen;
 use crate::listen::Bound;
 use crate::listen::LaneSockets;
+use crate::listen::Own;
 use crate::listen::Relay;
 use crate::listen::RelayTable;
 use crate::logstore;
@@ -99,8 +100,9 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
         tracing::warn!("{warning}");
     }
     say_buffers(&bound);
-    let (relays, relaying) = relays(config, &bound)?;
-    let ingest = Arc::new(ingest(config, state, &budget, &store, &bound)?);
+    let own = Arc::new(Own::new(bound.addresses.clone()));
+    let (relays, relaying) = relays(config, &own)?;
+    let ingest = Arc::new(ingest(config, state, &budget, &store, &own)?);
     let exporters_max = config.exporters.limits.sources_max;
     let exchange = Arc::new(Exchange::new(EXCHANGE_BYTES_MAX, exporters_max));
     let (sender, cloud) = sender(config, state, &ingest, &table)?;
@@ -110,12 +112,11 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
     let committer = ingest::commit(Arc::clone(&ingest), interval, move || told.notify())?;
     let upkeep = Upkeep::start(&store).context("cannot start the log store's upkeep")?;
     let cells: Vec<_> = bound.lanes.iter().map(|_| Arc::new(Cell::new())).collect();
-    let vicinity = Arc::new(settings::vicinity(config, &bound));
     let builder = Builder {
         config,
         lanes: bound.lanes.len(),
         table: Arc::clone(&table),
-        vicinity: Arc::clone(&vicinity),
+        vicinity: settings::vicinity(config, &own, bound.lanes.len()),
         exchange: Arc::clone(&exchange),
         remembered: remembered(config, state),
         monotonic: Monotonic::start(),
@@ -127,7 +128,7 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
     let keeper = keeper(config, ingest.journal(), &workers)?;
     let service = Service::new(service::Parts {
         table,
-        vicinity,
+        own,
         workers,
         query_limits: settings::query_limits(config),
         ledger: Ledger::new(cells, Arc::clone(&exchange), Arc::clone(&ingest)),
@@ -157,7 +158,7 @@ fn ingest(
     state: &Path,
     budget: &DiskBudget,
     store: &Arc<LogStore>,
-    bound: &Bound,
+    own: &Arc<Own>,
 ) -> Result<Ingest> {
     let settings = settings::journal(config, budget, store.next_seq());
     let dir = settings::journal_directory(state);
@@ -166,7 +167,7 @@ fn ingest(
     if recovered != Recovered::default() {
         tracing::info!(?recovered, "the journal of the last run");
     }
-    let exports = Exports::new(settings::exports(config, &bound.addresses));
+    let exports = Exports::new(settings::exports(config, own));
     let policy = settings::policy(config);
     Ok(Ingest::new(
         Arc::new(journal),
@@ -187,8 +188,8 @@ fn workers(
 }
 
 /// What is relayed, and the table that the lanes begin with.
-fn relays(config: &Config, bound: &Bound) -> Result<(Relays, Arc<RelayTable>)> {
-    let relays = Relays::new(bound.addresses.clone(), listen::System);
+fn relays(config: &Config, own: &Arc<Own>) -> Result<(Relays, Arc<RelayTable>)> {
+    let relays = Relays::new(Arc::clone(own), listen::System);
     let mut table = Arc::default();
     let problems = relays.go_by(&config.relays, |relaying| table = relaying);
     if let Err(problems) = problems {

@@ -16,6 +16,7 @@ use crate::daemon::terms::{TERMS, Terms};
 use crate::daemon::vicinity::Vicinity;
 use crate::flow::Amount;
 use crate::flowlog::RoutingTable;
+use crate::listen::Own;
 use crate::session::Arrival;
 use crate::session::Peer;
 use crate::session::Sessions;
@@ -53,7 +54,11 @@ impl Bench {
         let cache = settings::cache(&config, 1);
         let listening = vec!["192.0.2.100:9995".parse().unwrap()];
         let silent_after = config.exporters.silent_after;
-        let vicinity = Arc::new(Vicinity::new(listening, 2, silent_after));
+        let vicinity = Arc::new(Vicinity::new(
+            Arc::new(Own::new(listening)),
+            2,
+            silent_after,
+        ));
         let lane = Lane::new(Parts {
             sessions: Sessions::new(
                 settings::sessions(&config, 1),
@@ -160,6 +165,26 @@ pub(super) fn amount(records: u64) -> Amount {
         records,
         octets: 100 * records,
         packets: records,
+    }
+}
+
+#[test]
+fn options_are_rows_where_a_flow_log_asks_for_what_they_say() {
+    let asking = LEARNING.replace("inactive-s", "extra = [\"flowId\"]\ninactive-s");
+    // Options Template 257: scope system (1), elements 8, 1 and 148 of 4 octets.
+    let definition = set(1, &shorts(&[257, 4, 12, 1, 4, 8, 4, 1, 4, 148, 4]));
+    let options = set(
+        257,
+        &[[0; 4], [10, 0, 0, 1], [0, 0, 0, 100], [0, 0, 0, 7]].concat(),
+    );
+    for (config, rows) in [(LEARNING, 0), (&asking, 1)] {
+        let mut bench = Bench::new(config);
+        bench.receive(&[definition.clone(), options.clone()]);
+        assert_eq!(bench.origins().len(), rows);
+        let terms = bench.terms();
+        let expected = u64::try_from(rows).unwrap();
+        assert_eq!((terms.flows.records, terms.flows.octets), (expected, 0));
+        assert_eq!(terms.sessions.options_records, 1);
     }
 }
 

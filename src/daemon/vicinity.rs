@@ -2,7 +2,7 @@
 //! them a record that comes by way of another collector is known to be here
 //! already. P-705.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,14 +10,12 @@ use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 
-use crate::listen;
+use crate::listen::Own;
 
 /// What the lanes of a daemon share of their neighbours.
 #[derive(Debug)]
 pub struct Vicinity {
-    listening: Vec<SocketAddr>,
-    /// IPv4-mapped ones as IPv4.
-    own: ArcSwap<Vec<IpAddr>>,
+    own: Arc<Own>,
     /// How long an exporter may be silent before it counts as silent, ms.
     silent_after_ms: u64,
     /// What each lane said last, ascending and without repetition.
@@ -27,32 +25,19 @@ pub struct Vicinity {
 }
 
 impl Vicinity {
-    /// That of so many lanes that listen on these addresses and have heard
-    /// nobody yet.
-    pub fn new(listening: Vec<SocketAddr>, lanes: usize, silent_after: Duration) -> Self {
-        let vicinity = Self {
-            listening,
-            own: ArcSwap::default(),
+    /// That of so many lanes that are reached there and have heard nobody yet.
+    pub fn new(own: Arc<Own>, lanes: usize, silent_after: Duration) -> Self {
+        Self {
+            own,
             silent_after_ms: u64::try_from(silent_after.as_millis()).unwrap_or(u64::MAX),
             told: Mutex::new(vec![Vec::new(); lanes]),
             heard: ArcSwap::default(),
-        };
-        vicinity.look();
-        vicinity
-    }
-
-    /// Looks at the interfaces again, which come and go.
-    pub fn look(&self) {
-        let own = listen::own(&self.listening);
-        let own = own.iter().map(|address| address.ip().to_canonical());
-        // Every host has these: an exporter beside another collector has one, too.
-        let own = own.filter(|address| !address.is_loopback());
-        self.own.store(Arc::new(own.collect()));
+        }
     }
 
     /// Whether an address is one we listen on.
     pub fn is_own(&self, address: IpAddr) -> bool {
-        self.own.load().contains(&address)
+        self.own.is(address)
     }
 
     /// Whether a lane hears this exporter itself.
@@ -93,23 +78,10 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn vicinity(listening: &[&str]) -> Vicinity {
-        let listening = listening.iter().map(|text| text.parse().unwrap());
-        Vicinity::new(listening.collect(), 2, Duration::from_secs(600))
-    }
-
-    #[test]
-    fn an_address_we_listen_on_is_our_own() {
-        let one = vicinity(&["192.0.2.1:9995", "[::ffff:192.0.2.2]:2055"]);
-        assert!(one.is_own(ip("192.0.2.1")));
-        assert!(one.is_own(ip("192.0.2.2")));
-        assert!(!one.is_own(ip("127.0.0.1")));
-        assert!(!vicinity(&["127.0.0.1:9995"]).is_own(ip("127.0.0.1")));
-    }
-
     #[test]
     fn who_is_heard_by_any_lane_is_heard_as_long_as_one_says_so() {
-        let vicinity = vicinity(&[]);
+        let own = Arc::new(Own::new(Vec::new()));
+        let vicinity = Vicinity::new(own, 2, Duration::from_secs(600));
         let (one, two) = (ip("192.0.2.1"), ip("192.0.2.2"));
         let heard = || [one, two].map(|exporter| vicinity.hears(exporter));
         assert_eq!(heard(), [false, false]);

@@ -1,5 +1,7 @@
 //! The admin API's views as JSON.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use crate::api;
@@ -16,6 +18,7 @@ use crate::journal::DestinationId;
 use crate::journal::Fault;
 use crate::logstore::LogStore;
 use crate::session::ExporterView;
+use crate::session::OriginView;
 use crate::session::TemplateView;
 use crate::session::Trust;
 use crate::sink::CollectorReading;
@@ -27,13 +30,24 @@ use crate::wire::Version;
 
 /// Who sends, and what is known of them: established ones first, then by
 /// address, so that pages do not change with every datagram.
+///
+/// Beneath a mediator are those whose records it sends, as an exporter that
+/// is asked for may be.
 pub(super) fn exporters(lanes: Vec<Census>, page: Page, losses: &Losses) -> Value {
-    let views = lanes.into_iter().flat_map(|lane| lane.exporters);
-    let wanted = |view: &ExporterView| {
-        page.exporter
-            .is_none_or(|exporter| exporter == view.peer.exporter)
-    };
-    let mut views: Vec<ExporterView> = views.filter(wanted).collect();
+    let mut origins: BTreeMap<_, Vec<OriginView>> = BTreeMap::new();
+    let mut views = Vec::new();
+    for lane in lanes {
+        views.extend(lane.exporters);
+        for origin in lane.origins {
+            origins.entry(origin.mediator).or_default().push(origin);
+        }
+    }
+    let is_asked_for = |address| page.exporter.is_none_or(|exporter| exporter == address);
+    views.retain(|view| {
+        let behind = origins.get(&(view.peer.exporter, view.domain));
+        let mut behind = behind.into_iter().flatten();
+        is_asked_for(view.peer.exporter) || behind.any(|origin| is_asked_for(origin.exporter))
+    });
     views.sort_by_key(|view| {
         let peer = view.peer;
         let is_new = view.standing != Trust::Established;
@@ -46,7 +60,15 @@ pub(super) fn exporters(lanes: Vec<Census>, page: Page, losses: &Losses) -> Valu
         )
     });
     let part = views.iter().skip(page.offset).take(page.limit);
-    let part = part.map(|view| exporter(view, losses.of(view.peer.exporter)));
+    let part = part.map(|view| {
+        let address = view.peer.exporter;
+        let behind = origins.get(&(address, view.domain)).map(Vec::as_slice);
+        let mut behind = behind.unwrap_or_default().to_vec();
+        if !is_asked_for(address) {
+            behind.retain(|origin| is_asked_for(origin.exporter));
+        }
+        exporter(view, behind, losses.of(address))
+    });
     paged("exporters", page, views.len(), part.collect())
 }
 
@@ -55,7 +77,7 @@ fn paged(name: &str, page: Page, total: usize, part: Value) -> Value {
     json!({"total": total, "offset": page.offset, name: part})
 }
 
-fn exporter(view: &ExporterView, lost: Lost) -> Value {
+fn exporter(view: &ExporterView, behind: Vec<OriginView>, lost: Lost) -> Value {
     let faults = Reason::LABELS.iter().zip(view.faults);
     let faults: Map<String, Value> = faults
         .filter(|(_, count)| *count > 0)
@@ -94,8 +116,24 @@ fn exporter(view: &ExporterView, lost: Lost) -> Value {
         "inactive_s": view.inactive_secs,
         "statistics": statistics,
         "clock_offset_ms": view.clock_offset_ms,
+        "origins_total": behind.len(),
+        "origins": origins(behind),
         "dropped": dropped(lost),
     })
+}
+
+/// Exporters behind a mediator, by address and domain, as many as a page has entries.
+fn origins(mut views: Vec<OriginView>) -> Value {
+    views.sort_by_key(|view| (view.exporter, view.domain));
+    let shown = views.iter().take(Page::LIMIT_MAX).map(|view| {
+        json!({
+            "exporter": view.exporter,
+            "domain": view.domain,
+            "records": view.records,
+            "last_seen_ms": view.last_seen_unix_ms,
+        })
+    });
+    shown.collect()
 }
 
 /// What was dropped of all that an address sent, by place.

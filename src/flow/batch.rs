@@ -89,7 +89,7 @@ columns! {
     next_hop: u32,
     vlan: u16,
     direction: u8,
-    /// Both VRFs as in `FlowKey::vrf`.
+    /// As in `FlowKey::vrf`.
     vrf: u32,
     sampling: SamplingRate,
     forwarding_status: u8,
@@ -126,6 +126,8 @@ pub(crate) struct Details {
     pub(crate) mpls_label: Sparse<u32>,
     pub(crate) layer2_octets: Sparse<u64>,
     pub(crate) next_hop_v6: Sparse<[u8; 16]>,
+    pub(crate) vrfs: Sparse<(u32, u32)>,
+    pub(crate) scopes: Sparse<u8>,
     /// Element, and where its value ends in `extra_octets`; it begins where
     /// the one before ends. A row may have several.
     pub(crate) extra: Sparse<(ElementId, usize)>,
@@ -365,6 +367,8 @@ impl Details {
         self.mpls_label.push(row, detail.mpls_label);
         self.layer2_octets.push(row, detail.layer2_octets);
         self.next_hop_v6.push(row, detail.next_hop_v6);
+        self.vrfs.push(row, detail.vrfs);
+        self.scopes.push(row, detail.scopes);
         for (element, octets) in &detail.extra {
             self.extra_octets.extend_from_slice(octets);
             let end = self.extra_octets.len();
@@ -384,6 +388,8 @@ impl Details {
             mpls_label: self.mpls_label.get(row),
             layer2_octets: self.layer2_octets.get(row),
             next_hop_v6: self.next_hop_v6.get(row),
+            vrfs: self.vrfs.get(row),
+            scopes: self.scopes.get(row),
             connection: None,
             extra: Vec::new(),
         };
@@ -416,6 +422,8 @@ impl Details {
         self.mpls_label.clear();
         self.layer2_octets.clear();
         self.next_hop_v6.clear();
+        self.vrfs.clear();
+        self.scopes.clear();
         self.extra.clear();
         self.extra_octets.clear();
     }
@@ -430,6 +438,8 @@ impl Details {
             + self.mpls_label.bytes()
             + self.layer2_octets.bytes()
             + self.next_hop_v6.bytes()
+            + self.vrfs.bytes()
+            + self.scopes.bytes()
             + self.extra.bytes()
             + self.extra_octets.len()
     }

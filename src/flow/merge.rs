@@ -57,7 +57,7 @@ impl Detail {
 
     /// Takes in what a later record of the same flow carries.
     ///
-    /// Addresses, ports, MACs and labels stay those of the first record that
+    /// Addresses, ports, MACs, labels and VRFs stay those of the first record that
     /// has them; `extra` is merged element by element as [`Merge::of`] says. A
     /// 129th extra element is left out.
     ///
@@ -74,6 +74,7 @@ impl Detail {
         self.mpls_label = self.mpls_label.or(other.mpls_label);
         self.next_hop_v6 = self.next_hop_v6.or(other.next_hop_v6);
         self.connection = self.connection.or(other.connection);
+        self.vrfs = self.vrfs.or(other.vrfs);
         for (index, (id, value)) in other.extra.iter().enumerate() {
             let occurrence = occurrences(other, index, *id);
             self.absorb_extra(*id, occurrence, value);

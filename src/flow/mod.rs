@@ -18,7 +18,9 @@ pub use account::Amount;
 #[cfg(feature = "journal")]
 pub use arrow::{Names, RouteNames, SERIAL, from_ipc, serials, to_ipc};
 pub use batch::FlowBatch;
-pub use export::{Counters, ExportSettings, Lacks, Origin, Records, RowEncoder, Unsent};
+pub use export::{
+    Counters, ExportSettings, Lacks, Origin, Records, Report, ReportPart, RowEncoder, Unsent,
+};
 pub use filter::{Filter, FilterError, Subject, protocol_name};
 pub use merge::{Merge, Overflow};
 pub use nsel::{Nsel, NselSettings};

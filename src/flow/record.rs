@@ -25,7 +25,7 @@ pub struct FlowKey {
     pub in_if: u32,
     /// Egress ifIndex.
     pub out_if: u32,
-    /// Ingress VRF, the egress VRF folded in.
+    /// VRF of the direction that has one; of two, see [`folded_vrfs`].
     pub vrf: u32,
     /// Sampling (P-630).
     pub sampling: SamplingRate,
@@ -72,6 +72,34 @@ impl Default for FlowKey {
             tos: 0,
             direction: DIRECTION_ABSENT,
             forwarding_class: 0,
+        }
+    }
+}
+
+/// Both VRFs of a record in one number: the ingress VRF in the low half, and
+/// where the egress VRF is another, their XOR in the high half.
+///
+/// Ids of 16 bits stay apart, as [`parted_vrfs`] says.
+pub(super) fn folded_vrfs(ingress: u32, egress: u32) -> u32 {
+    ingress ^ (ingress ^ egress).rotate_left(16)
+}
+
+/// The two VRFs of 16 bits that were folded.
+pub(super) fn parted_vrfs(folded: u32) -> (u32, u32) {
+    let ingress = folded & 0xffff;
+    (ingress, folded >> 16 ^ ingress)
+}
+
+impl FlowKey {
+    /// Ingress and egress VRF of a flow with this detail; 0 for one not told.
+    pub(super) fn vrfs(&self, detail: &Detail) -> (u32, u32) {
+        let ingress = self.present.contains(Presence::IN_VRF);
+        let egress = self.present.contains(Presence::OUT_VRF);
+        match (ingress, egress) {
+            (true, true) => detail.vrfs.unwrap_or_else(|| parted_vrfs(self.vrf)),
+            (true, false) => (self.vrf, 0),
+            (false, true) => (0, self.vrf),
+            (false, false) => (0, 0),
         }
     }
 }
@@ -280,6 +308,7 @@ pub enum Event {
     NselUpdate,
     Nat,
     PacketSection,
+    Options,
     Other,
 }
 
@@ -311,6 +340,10 @@ pub struct Detail {
     /// At most [`EXTRA_MAX`]. An element that occurs several times is here as
     /// often, the outermost first (P-115).
     pub extra: Vec<(ElementId, Box<[u8]>)>,
+    /// Ingress and egress VRF, where [`FlowKey::vrf`] does not tell them apart.
+    pub vrfs: Option<(u32, u32)>,
+    /// Of options: how many of `extra`, the first, are what they are about.
+    pub scopes: Option<u8>,
 }
 
 /// How many extra elements one record keeps; further ones are counted, not kept.

@@ -109,7 +109,7 @@ pub const COLUMNS: &[Column] = &[
         "vrf",
         Kind::U32,
         "",
-        "234; where 235 differs, (234 XOR 235) * 65536 is mixed in",
+        "234 or 235; where both are there and differ, 234 with (234 XOR 235) * 65536 mixed in",
     ),
     Column {
         name: "sampling",

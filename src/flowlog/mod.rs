@@ -14,6 +14,7 @@ mod destination;
 mod names;
 mod netflow;
 mod prefix;
+mod resolved;
 mod resource;
 mod server;
 mod table;
@@ -27,6 +28,7 @@ pub use netflow::{
     Transport,
 };
 pub use prefix::{Prefix, PrefixError};
+pub use resolved::{Resolved, Trouble};
 pub use resource::{
     ACTIVE_DEFAULT_S, ACTIVE_S, API_ACTIVE_S, API_INACTIVE_S, Card, Definition, Device, EXTRA_MAX,
     ExporterMatch, FlowLog, INACTIVE_DEFAULT_S, INACTIVE_S, Inactive, Naming, OutputType,

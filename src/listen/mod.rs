@@ -31,7 +31,7 @@ pub use lane::Waker;
 pub use lookup::Looking;
 pub use lookup::Lookup;
 pub use lookup::System;
-pub use own::own;
+pub use own::Own;
 pub use relay::RELAY_TARGETS_MAX;
 pub use relay::Relay;
 pub use relay::RelayAccount;

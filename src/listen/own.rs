@@ -2,15 +2,54 @@
 
 use std::net::IpAddr;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::SockaddrStorage;
+
+use crate::flowlog::Refusal;
+use crate::flowlog::refusal;
+
+/// Where others reach this process, as it was when somebody last looked.
+#[derive(Debug)]
+pub struct Own {
+    listening: Vec<SocketAddr>,
+    /// With the addresses of the interfaces.
+    all: ArcSwap<Vec<SocketAddr>>,
+}
+
+impl Own {
+    /// That of a process that listens on these addresses.
+    pub fn new(listening: Vec<SocketAddr>) -> Self {
+        let all = ArcSwap::from_pointee(own(&listening));
+        Self { listening, all }
+    }
+
+    /// Looks at the interfaces again, which come and go.
+    pub fn look(&self) {
+        self.all.store(Arc::new(own(&self.listening)));
+    }
+
+    /// Whether records of an address are our own: not of a loopback address,
+    /// which every host has.
+    pub fn is(&self, address: IpAddr) -> bool {
+        let all = self.all.load();
+        let mut all = all.iter().map(|own| own.ip().to_canonical());
+        !address.is_loopback() && all.any(|own| own == address)
+    }
+
+    /// Why nothing is to be sent to an address.
+    pub fn refusal(&self, address: SocketAddr) -> Option<Refusal> {
+        refusal(address, &self.all.load())
+    }
+}
 
 /// Where others reach the sockets that listen on these addresses: the same, and
 /// for each unspecified one those of the host's interfaces, as they are now.
 ///
 /// Where the system does not tell, only the addresses given.
-pub fn own(listening: &[SocketAddr]) -> Vec<SocketAddr> {
+fn own(listening: &[SocketAddr]) -> Vec<SocketAddr> {
     let mut all = listening.to_vec();
     let mut wide = listening.iter().filter(|it| it.ip().is_unspecified());
     if wide.clone().next().is_none() {
@@ -39,6 +78,20 @@ mod tests {
 
     fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
         texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn an_address_we_listen_on_is_our_own() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let listening = addresses(&["192.0.2.1:9995", "[::ffff:192.0.2.2]:2055", "127.0.0.1:1"]);
+        let own = Own::new(listening);
+        assert!(own.is(ip("192.0.2.1")) && own.is(ip("192.0.2.2")));
+        assert!(!own.is(ip("127.0.0.1")) && !own.is(ip("192.0.2.3")));
+        let refusal = |text: &str| own.refusal(text.parse().unwrap());
+        assert_eq!(refusal("127.0.0.1:1"), Some(Refusal::Own));
+        assert_eq!(refusal("192.0.2.1:9996"), None);
+        own.look();
+        assert_eq!(refusal("192.0.2.2:2055"), Some(Refusal::Own));
     }
 
     #[test]

@@ -226,12 +226,13 @@ impl<P: Plan> Sessions<P> {
                 sources: &mut self.sources,
                 limits: &self.limits,
                 now_ms,
+                unix_ms: domain.tally.last_seen_unix_ms,
                 given,
             };
             given = parting.run(set, consumer);
             set
         } else {
-            let granted = match is_options {
+            let granted = match is_options && !known.plan.has_events() {
                 true => wanted,
                 false => self.sources.grant(source, wanted, now_ms, &self.limits),
             };

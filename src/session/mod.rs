@@ -45,12 +45,13 @@ pub use names::{ElementType, ElementTypes, Names};
 pub use options::Options;
 pub use origins::{Belief, Origin};
 pub use persist::{ImageError, Imported};
+pub use said::is_heard;
 pub use sampling::{SamplerLookup, Samplers, SamplingPolicy, SamplingRate};
 pub use sequence::SequenceCounts;
 pub use sessions::Sessions;
 pub use stats::{OrphanStats, Outcome, Refusal, SessionStats, Stats, TemplateStats};
 pub use times::{RawTimes, TimeFlags, Times};
-pub use views::{ExporterView, TemplateView, Trust};
+pub use views::{ExporterView, OriginView, TemplateView, Trust};
 
 use crate::wire::Header;
 use crate::wire::Template;
@@ -97,6 +98,12 @@ pub trait Plan {
 
     /// Whether records may name the exporter they are of.
     fn has_origins(&self) -> bool {
+        false
+    }
+
+    /// Whether records of options become rows: these are granted to a source
+    /// as those of flows are.
+    fn has_events(&self) -> bool {
         false
     }
 

@@ -57,6 +57,8 @@ pub(crate) struct Parting<'a, P> {
     pub(crate) sources: &'a mut Sources,
     pub(crate) limits: &'a Limits,
     pub(crate) now_ms: u64,
+    /// Ms since 1970.
+    pub(crate) unix_ms: u64,
     pub(crate) given: Given,
 }
 
@@ -123,6 +125,11 @@ impl<P: Plan> Parting<'_, P> {
         let set = first(granted, set, &self.known.template);
         self.given.taken += set.records;
         self.given.throttled += wanted - granted;
+        if scope.source != self.scope.source {
+            let by = (sender, self.scope.domain);
+            self.sources
+                .note(scope.source, by, set.records, self.unix_ms);
+        }
         match judged {
             Some((_, Belief::Copy)) => consumer.copy(&scope, self.known, set),
             _ => consumer.data(&scope, self.known, set),

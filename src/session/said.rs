@@ -13,7 +13,7 @@ use crate::session::options::Terms;
 use crate::session::sampling::SamplerScope;
 
 /// What one options record says; octets where the value is a name.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Said<'a> {
     pub(crate) selector: Option<u64>,
     pub(crate) selector_name: Option<&'a [u8]>,
@@ -140,6 +140,16 @@ impl<'a> Said<'a> {
     }
 }
 
+/// Whether options are listened to for an element (P-210).
+///
+/// The sessions keep what such elements say, and use it: it is no event.
+pub fn is_heard(element: ElementId) -> bool {
+    // A number, a name, a float and an address all may have four octets.
+    let mut said = Said::default();
+    said.hear(element, &[1; 4]);
+    said != Said::default()
+}
+
 /// An unsigned number of any width up to 8 octets. P-040.
 fn unsigned(octets: &[u8]) -> Option<u64> {
     let fits = (1..=8).contains(&octets.len());
@@ -168,3 +178,22 @@ fn address(octets: &[u8]) -> Option<IpAddr> {
 
 /// Elements of RFC 7011 §4.1 and §4.2: totals of the metering and exporting process.
 pub(crate) const STATISTICS: [u16; 9] = [40, 41, 42, 163, 164, 165, 166, 167, 168];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_options_is_heard() {
+        for id in [34, 82, 96, 130, 131, 160, 173, 305, 311, 339, 346] {
+            assert!(is_heard(ElementId::iana(id)), "{id}");
+        }
+        for id in STATISTICS {
+            assert!(is_heard(ElementId::iana(id)), "{id}");
+        }
+        let cisco = ElementId { pen: 9, id: 12_232 };
+        for element in [ElementId::iana(8), ElementId::iana(1), cisco] {
+            assert!(!is_heard(element), "{element:?}");
+        }
+    }
+}

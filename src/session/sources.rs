@@ -23,6 +23,19 @@ pub(crate) struct Source {
     released_ms: u64,
     /// Whether it stands in [`Sources::released`].
     is_queued: bool,
+    /// What came of it by way of another collector.
+    pub(crate) mediated: Option<Mediated>,
+}
+
+/// Records of a source that a mediator sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mediated {
+    /// Address and domain of the mediator, the last if there were several.
+    pub(crate) by: (IpAddr, u32),
+    /// Since the source has its id.
+    pub(crate) records: u64,
+    /// When the last one came, ms since 1970.
+    pub(crate) last_seen_unix_ms: u64,
 }
 
 /// Gives ids to sources, and does not give them again while a flow may bear them.
@@ -55,6 +68,25 @@ impl Sources {
     /// What an id stands for; also for some time after its last session went.
     pub(crate) fn get(&self, id: SourceId) -> Option<&Source> {
         self.slots.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// Sources of which records came by way of a mediator, with those.
+    pub(crate) fn mediated(&self) -> impl Iterator<Item = (&Source, Mediated)> {
+        let slots = self.slots.iter();
+        slots.filter_map(|source| Some((source, source.mediated?)))
+    }
+
+    /// Notes records of a source that a mediator sent.
+    pub(crate) fn note(&mut self, id: SourceId, by: (IpAddr, u32), records: u32, unix_ms: u64) {
+        let slot = usize::try_from(id.0).ok();
+        if let Some(source) = slot.and_then(|slot| self.slots.get_mut(slot)) {
+            let before = source.mediated.map_or(0, |mediated| mediated.records);
+            source.mediated = Some(Mediated {
+                by,
+                records: before + u64::from(records),
+                last_seen_unix_ms: unix_ms,
+            });
+        }
     }
 
     /// How many of `wanted` records of flows a source may send now. P-822.
@@ -155,6 +187,7 @@ impl Sources {
             members: Vec::new(),
             released_ms: 0,
             is_queued: false,
+            mediated: None,
         };
         let id = match self.reusable(reusable_before_ms) {
             Some(id) => {

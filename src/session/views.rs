@@ -67,6 +67,21 @@ pub struct ExporterView {
     pub clock_offset_ms: i64,
 }
 
+/// One domain of an exporter whose records another collector sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct OriginView {
+    /// Address and Observation Domain of that collector.
+    pub mediator: (IpAddr, u32),
+    /// The exporter that the records name.
+    pub exporter: IpAddr,
+    /// Its Observation Domain.
+    pub domain: u32,
+    /// Records given to the consumer as its.
+    pub records: u64,
+    /// When the last one came, ms since 1970.
+    pub last_seen_unix_ms: u64,
+}
+
 /// How far a session is believed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Trust {
@@ -123,6 +138,19 @@ impl<P: Plan> Sessions<P> {
         let domains = self.table.domains();
         let heard = domains.filter(|domain| domain.tally.last_seen_unix_ms > 0);
         heard.map(|domain| self.exporter(domain))
+    }
+
+    /// Every exporter of whom mediators sent records, in no order; at most half
+    /// of `sources_max`, and forgotten when its id is given to another.
+    pub fn origins(&self) -> impl Iterator<Item = OriginView> {
+        let mediated = self.sources.mediated();
+        mediated.map(|(source, mediated)| OriginView {
+            mediator: mediated.by,
+            exporter: source.exporter,
+            domain: source.domain,
+            records: mediated.records,
+            last_seen_unix_ms: mediated.last_seen_unix_ms,
+        })
     }
 
     /// Exporters with an established session that sent a Message within so long,

@@ -6,7 +6,7 @@
 pub mod netflow;
 pub mod sls;
 
-pub use netflow::{CollectorReading, Exports, ExportsReading, ExportsSettings, Safety, Tally};
+pub use netflow::{CollectorReading, Exports, ExportsReading, ExportsSettings, Tally};
 pub use sls::sign;
 pub use sls::{Compression, Compressor, decompress};
 pub use sls::{Content, Log, LogGroup, LogGroupList, LogTag};

@@ -78,8 +78,8 @@ pub struct OpenFlow<'a> {
     pub detail: Option<Detail>,
 }
 
-/// Version of the form. A newer one is refused.
-const VERSION: u16 = 1;
+/// Version of the form. Another one is refused: a key may have meant something else.
+const VERSION: u16 = 2;
 /// Ends a snapshot.
 const END: u8 = 0;
 /// Begins a piece.

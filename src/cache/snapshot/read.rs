@@ -34,9 +34,9 @@ pub struct Snapshot<'a> {
 /// Why octets are no snapshot.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum Damage {
-    /// A later flowlogd wrote it.
-    #[error("the snapshot has version {0}, newer than {VERSION}")]
-    Newer(u16),
+    /// Another flowlogd wrote it.
+    #[error("the snapshot has version {0}, and not {VERSION}")]
+    Version(u16),
     /// It is cut off, goes on behind its end, or was never one.
     #[error("the snapshot is damaged {0} octets before its end")]
     Octets(usize),
@@ -46,12 +46,12 @@ impl<'a> Snapshot<'a> {
     /// Reads a snapshot to its end, and keeps nothing but what it says of it.
     ///
     /// # Errors
-    /// It is not whole, or of a later version.
+    /// It is not whole, or of another version.
     pub fn read(octets: &'a [u8]) -> Result<Self, Damage> {
         let (version, rest) = octets.split_first_chunk().ok_or(Damage::Octets(0))?;
         let version = u16::from_le_bytes(*version);
         if version != VERSION {
-            return Err(Damage::Newer(version));
+            return Err(Damage::Version(version));
         }
         let mut flows = Flows::new(rest);
         let (mut count, mut serials_end) = (0, 1);
@@ -247,8 +247,19 @@ fn detail(octets: &mut Octets<'_>) -> Option<Detail> {
         mpls_label: maybe(octets, Octets::number)?,
         layer2_octets: maybe(octets, Octets::number)?,
         connection: None,
+        vrfs: vrfs(octets)?,
         extra: extra(octets)?,
+        scopes: None,
     })
+}
+
+/// Both are there, or none.
+fn vrfs(octets: &mut Octets<'_>) -> Option<Option<(u32, u32)>> {
+    let (ingress, egress) = (
+        maybe(octets, Octets::number)?,
+        maybe(octets, Octets::number)?,
+    );
+    Some(ingress.zip(egress))
 }
 
 /// A value that may be absent.

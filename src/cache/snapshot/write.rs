@@ -190,6 +190,8 @@ fn put_detail(out: &mut Vec<u8>, detail: &Detail) {
         detail.nat_dst_port.map(u64::from),
         detail.mpls_label.map(u64::from),
         detail.layer2_octets,
+        detail.vrfs.map(|(ingress, _)| ingress.into()),
+        detail.vrfs.map(|(_, egress)| egress.into()),
     ];
     for number in numbers {
         put(out, number.is_some());

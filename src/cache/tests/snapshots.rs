@@ -153,6 +153,7 @@ fn a_piece_ends_where_long_details_fill_it() {
     let (mut cache, mut out) = (cache(60, 60), Rows::default());
     let detail = Detail {
         extra: vec![(crate::element::ElementId::iana(82), vec![7; 600_000].into())],
+        vrfs: Some((1, 65_536)),
         ..Detail::default()
     };
     for port in 0..5 {
@@ -198,7 +199,7 @@ fn a_snapshot_cut_anywhere_is_refused() {
 fn a_newer_snapshot_is_refused_as_such() {
     let mut octets = whole(&of_flows(1));
     octets[0] += 1;
-    assert_eq!(Snapshot::read(&octets).unwrap_err(), Damage::Newer(2));
+    assert_eq!(Snapshot::read(&octets).unwrap_err(), Damage::Version(3));
 }
 
 #[test]

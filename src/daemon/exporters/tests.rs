@@ -45,7 +45,11 @@ fn census(exporters: Vec<ExporterView>, records: u64) -> [Census; 1] {
         records,
         ..Stats::default()
     };
-    [Census { exporters, stats }]
+    [Census {
+        exporters,
+        origins: Vec::new(),
+        stats,
+    }]
 }
 
 fn exporters(named_max: usize) -> Exporters {

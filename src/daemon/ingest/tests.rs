@@ -16,6 +16,7 @@ use crate::daemon::settings;
 use crate::flow::{FlowKey, FlowRecord, Presence};
 use crate::journal;
 use crate::journal::Disk;
+use crate::listen::Own;
 use crate::logstore;
 use crate::logstore::Limits;
 use crate::logstore::LogstoreName;
@@ -75,7 +76,8 @@ impl House {
         let disk = Disk::new(self.dir.path().join("journal"));
         let (journal, _) = Journal::open(settings, disk).unwrap();
         let policy = settings::policy(&self.config);
-        let exports = Exports::new(settings::exports(&self.config, &[]));
+        let own = Arc::new(Own::new(Vec::new()));
+        let exports = Exports::new(settings::exports(&self.config, &own));
         let ingest = Ingest::new(Arc::new(journal), store, Arc::new(exports), policy);
         let ingest = ingest.unwrap();
         ingest.name(&self.table);

@@ -3,7 +3,12 @@
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 
+use serde_json::json;
+
+use crate::api::Page;
+use crate::daemon::losses::Losses;
 use crate::daemon::tests::{Bench, LEARNING, amount, flows, set, shorts, template};
+use crate::daemon::views;
 use crate::flow::Amount;
 
 /// The sender of [`Bench::receive`] is a mediator.
@@ -56,6 +61,50 @@ fn a_mediators_records_belong_to_whom_they_name() {
     ];
     assert_eq!(bench.origins(), expected);
     assert_eq!(bench.terms().looped, Amount::default());
+}
+
+#[test]
+fn whom_a_mediator_speaks_for_is_shown_beneath_it() {
+    let mut bench = mediator("");
+    let sets = [
+        naming(),
+        named(1, NOBODY, FARTHER),
+        named(2, NOBODY, FAR),
+        named(3, NOBODY, FAR),
+    ];
+    bench.receive(&sets);
+    bench.receive_from(3, &[template(), flows(0..1)]);
+    let shown = |exporter: Option<&str>| {
+        let page = Page {
+            exporter: exporter.map(ip),
+            ..Page::default()
+        };
+        let lanes = vec![bench.lane.census()];
+        views::exporters(lanes, page, &Losses::new(0))["exporters"].take()
+    };
+    let origin = |exporter: &str, records: u64| {
+        json!({
+            "exporter": exporter,
+            "domain": 5,
+            "records": records,
+            "last_seen_ms": bench.now.unix_ms,
+        })
+    };
+    let all = shown(None);
+    let both = json!([origin("198.51.100.7", 2), origin("198.51.100.8", 1)]);
+    assert_eq!(
+        (&all[0]["origins"], &all[0]["origins_total"]),
+        (&both, &json!(2))
+    );
+    assert_eq!(
+        (&all[1]["exporter"], &all[1]["origins"]),
+        (&json!("192.0.2.3"), &json!([]))
+    );
+    assert_eq!(shown(Some("192.0.2.1"))[0]["origins"], both);
+    let one = shown(Some("198.51.100.8"));
+    assert_eq!(one.as_array().map(Vec::len), Some(1));
+    assert_eq!(one[0]["origins"], json!([origin("198.51.100.8", 1)]));
+    assert_eq!(shown(Some("198.51.100.9")), json!([]));
 }
 
 #[test]

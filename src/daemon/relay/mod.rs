@@ -13,10 +13,11 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::daemon::worker::{Command, Worker};
 use crate::flowlog::Problem;
+use crate::flowlog::Resolved;
 use crate::flowlog::Server;
-use crate::flowlog::refusal;
 use crate::listen;
 use crate::listen::Lookup;
+use crate::listen::Own;
 use crate::listen::RelayAccount;
 use crate::listen::RelayDrop;
 use crate::listen::RelayRule;
@@ -34,8 +35,8 @@ const SOUND_LOOKS: u8 = 3;
 
 /// What is relayed, and how it goes.
 pub(super) struct Relays {
-    /// Where we listen.
-    listening: Vec<SocketAddr>,
+    /// Where nothing is to be relayed to.
+    own: Arc<Own>,
     lookup: Box<dyn Lookup>,
     state: Mutex<State>,
     /// There are names that were not looked up yet.
@@ -52,18 +53,16 @@ struct State {
 #[derive(Default)]
 struct Destination {
     account: Arc<RelayAccount>,
-    /// What its name was resolved to last.
-    resolved: Option<SocketAddr>,
-    /// Its name does not resolve, and the log said so.
-    is_lost: bool,
+    /// Where its name leads; the log says when that goes wrong.
+    resolved: Resolved,
     health: Health,
 }
 
 impl Relays {
-    /// No rules yet, for a daemon that listens there.
-    pub(super) fn new(listening: Vec<SocketAddr>, lookup: impl Lookup + 'static) -> Self {
+    /// No rules yet, for a daemon that is reached there.
+    pub(super) fn new(own: Arc<Own>, lookup: impl Lookup + 'static) -> Self {
         Self {
-            listening,
+            own,
             lookup: Box::new(lookup),
             state: Mutex::default(),
             unknown: Notify::new(),
@@ -100,11 +99,12 @@ impl Relays {
         rules: &[RelayRule],
         may_spoof: impl FnOnce() -> io::Result<()>,
     ) -> Vec<Problem> {
-        let own = listen::own(&self.listening);
+        self.own.look();
         let mut problems = Vec::new();
         for (index, rule) in rules.iter().enumerate() {
             for (place, target) in rule.to.iter().enumerate() {
-                let refused = target.address().and_then(|address| refusal(address, &own));
+                let address = target.address();
+                let refused = address.and_then(|address| self.own.refusal(address));
                 if let Some(why) = refused {
                     let place = format!("relay[{index}].to[{place}]");
                     let what = format!("{target} {why}");
@@ -163,18 +163,18 @@ impl Relays {
         });
         let under_way: Vec<_> = under_way.collect();
         let mut is_new = false;
+        self.own.look();
         for (name, port, look_up) in under_way {
             let found = match look_up.await {
                 Ok(Ok(found)) => found,
                 Ok(Err(_)) => Err(io::Error::from(io::ErrorKind::TimedOut)),
                 Err(error) => Err(error.into()),
             };
-            let own = listen::own(&self.listening);
             let target = Server::Name(name, port);
             let mut state = self.state();
             // Rules may be others by now; then it is known for the next time.
             let destination = state.destinations.entry(target.clone()).or_default();
-            is_new |= destination.resolved(&target, found, &own);
+            is_new |= destination.learn(&target, found, &self.own);
         }
         if is_new {
             let mut state = self.state();
@@ -226,7 +226,8 @@ impl State {
         let destinations = &mut self.destinations;
         Arc::new(RelayTable::new(&self.rules, |target| {
             let known = destinations.entry(target.clone()).or_default();
-            let address = target.address().or(known.resolved);
+            let address = known.resolved.address();
+            let address = target.address().or(address);
             (address, Arc::clone(&known.account))
         }))
     }
@@ -247,47 +248,26 @@ impl State {
 
 impl Destination {
     /// Notes what a look-up came to; says whether the address is another now.
-    ///
-    /// An address that the name still has stays; so does the last good one of a
-    /// name that does not resolve, or only to where nothing may be sent.
-    fn resolved(
-        &mut self,
-        target: &Server,
-        found: io::Result<Vec<IpAddr>>,
-        own: &[SocketAddr],
-    ) -> bool {
+    fn learn(&mut self, target: &Server, found: io::Result<Vec<IpAddr>>, own: &Own) -> bool {
         let Server::Name(_, port) = target else {
             return false;
         };
-        let mut why = "it has no address".to_owned();
-        let mut good = Vec::new();
-        match found {
-            Err(error) => why = error.to_string(),
-            Ok(found) => {
-                for ip in found {
-                    let address = SocketAddr::new(ip.to_canonical(), *port);
-                    match refusal(address, own) {
-                        Some(refusal) => why = format!("{address} {refusal}"),
-                        None => good.push(address),
-                    }
-                }
+        let with_port = |ip| SocketAddr::new(ip, *port);
+        let found = found.map(|found| found.into_iter().map(with_port).collect());
+        let found = found.map_err(|error| error.to_string());
+        let was_lost = self.resolved.trouble().is_some();
+        let is_new = self.resolved.learn(found, |address| own.refusal(address));
+        let address = self.resolved.address().map(|address| address.to_string());
+        match self.resolved.trouble() {
+            Some(why) if !was_lost => {
+                tracing::warn!(%target, %why, kept = address, "a collector's name does not resolve");
             }
-        }
-        let Some(first) = good.first().copied() else {
-            if !std::mem::replace(&mut self.is_lost, true) {
-                let kept = self.resolved.map(|kept| kept.to_string());
-                tracing::warn!(%target, %why, kept, "a collector's name does not resolve");
+            None if was_lost => {
+                tracing::info!(%target, address, "a collector's name resolves again");
             }
-            return false;
-        };
-        if std::mem::replace(&mut self.is_lost, false) {
-            tracing::info!(%target, address = %first, "a collector's name resolves again");
+            Some(_) | None => {}
         }
-        if self.resolved.is_some_and(|kept| good.contains(&kept)) {
-            return false;
-        }
-        self.resolved = Some(first);
-        true
+        is_new
     }
 }
 

@@ -39,7 +39,7 @@ fn rule(to: &[&str]) -> RelayRule {
 /// Rules on a daemon that listens on all interfaces.
 fn relays(answers: &[&[&str]]) -> Relays {
     let listening = vec!["[::]:9995".parse().unwrap()];
-    Relays::new(listening, Script::of(answers))
+    Relays::new(Arc::new(Own::new(listening)), Script::of(answers))
 }
 
 /// Looks names up; whether lanes were given a table, and the address that the
@@ -49,7 +49,10 @@ async fn resolve(relays: &Relays) -> (bool, Option<String>) {
     relays.resolve(|_| is_told = true).await;
     let target = "collector.example:2055".parse().unwrap();
     let state = relays.state();
-    let resolved = state.destinations.get(&target).and_then(|of| of.resolved);
+    let resolved = state
+        .destinations
+        .get(&target)
+        .and_then(|of| of.resolved.address());
     (is_told, resolved.map(|address| address.to_string()))
 }
 
@@ -96,8 +99,9 @@ async fn a_name_that_leads_back_to_us_has_no_address() {
     assert_eq!(resolve(&relays).await, (false, None));
     let target = "collector.example:9995".parse().unwrap();
     let state = relays.state();
-    assert_eq!(state.destinations[&target].resolved, None);
-    assert!(state.destinations[&target].is_lost);
+    let resolved = &state.destinations[&target].resolved;
+    assert_eq!(resolved.address(), None);
+    assert!(resolved.trouble().is_some());
 }
 
 #[test]

@@ -53,6 +53,7 @@ impl Event {
             Self::NselUpdate => "nsel-update",
             Self::Nat => "nat",
             Self::PacketSection => "packet-section",
+            Self::Options => "options",
             Self::Other => "other",
         }
     }

@@ -1,11 +1,14 @@
 //! One row after the other.
 
+use crate::flow::Event;
 use crate::flow::FlowBatch;
 use crate::flow::export::Counters;
 use crate::flow::export::ExportSettings;
 use crate::flow::export::Lacks;
 use crate::flow::export::Origin;
 use crate::flow::export::Records;
+use crate::flow::export::Report;
+use crate::flow::export::ReportPart;
 use crate::flow::export::Unsent;
 use crate::flow::export::extras::Bearer;
 use crate::flow::export::extras::Extras;
@@ -38,6 +41,8 @@ pub struct RowEncoder {
     samplers: Samplers,
     /// Index of the Options Template of each [`Method`], once there is one.
     methods: [Option<usize>; 3],
+    /// Index of the Options Template of each [`ReportPart`], once there is one.
+    reports: [Option<usize>; 2],
     extras: Extras,
     /// The one Template of v5.
     v5: [Template; 1],
@@ -53,6 +58,7 @@ impl RowEncoder {
             layouts: Layouts::new(settings.version, settings.templates_max),
             samplers: Samplers::default(),
             methods: [None; 3],
+            reports: [None; 2],
             extras: Extras::default(),
             v5: [wire::v5::template()],
         }
@@ -82,13 +88,43 @@ impl RowEncoder {
         let mut flow = Row::of(batch, row).ok_or(Unsent::NoRow)?;
         let lacks = match self.settings.version {
             Version::V5 => self.encode_v5(batch, row, &mut flow, out),
-            Version::V9 | Version::Ipfix if flow.record.event.is_some() => {
-                self.encode_event(batch, row, &mut flow, out)
-            }
-            Version::V9 | Version::Ipfix => self.encode_flow(batch, row, &mut flow, out),
+            Version::V9 | Version::Ipfix => match flow.record.event {
+                None => self.encode_flow(batch, row, &mut flow, out),
+                Some(Event::Options) => self.encode_options(batch, row, &flow, out),
+                Some(_) => self.encode_event(batch, row, &mut flow, out),
+            },
         };
         out.is_new = self.generation() != generation;
         lacks
+    }
+
+    /// Writes a part of a report as an options record, in place of what `out`
+    /// held; v5 has none.
+    ///
+    /// # Errors
+    /// There is no room for its Template.
+    pub fn encode_report(
+        &mut self,
+        report: &Report,
+        part: ReportPart,
+        out: &mut Records,
+    ) -> Result<(), Unsent> {
+        out.clear();
+        if self.settings.version == Version::V5 {
+            return Ok(());
+        }
+        let known = self.reports.get(part as usize).copied().flatten();
+        let template = known.or_else(|| {
+            let fields = part.fields(&self.settings);
+            self.layouts.define(TemplateKind::Options, 1, fields)
+        });
+        out.template = template.ok_or(Unsent::Templates)?;
+        out.is_new = known.is_none();
+        if let Some(place) = self.reports.get_mut(part as usize) {
+            *place = template;
+        }
+        out.push(|octets| part.put(report, &self.settings, octets));
+        Ok(())
     }
 
     /// All Templates in the order of their making, Options Templates among
@@ -205,6 +241,29 @@ impl RowEncoder {
         let layout = layout.ok_or(Unsent::Templates)?;
         out.template = layout.template;
         out.push(|octets| layout.put(event, &self.extras.octets, octets));
+        Ok(lacks)
+    }
+
+    /// Options are sent on as options: as data they would be a flow to some.
+    fn encode_options(
+        &mut self,
+        batch: &FlowBatch,
+        row: usize,
+        options: &Row,
+        out: &mut Records,
+    ) -> Result<Lacks, Unsent> {
+        let told = Told::by(batch.extra(row));
+        let origin = features::of_origin(options, told, self.settings.origin);
+        let version = self.settings.version;
+        let taken = self
+            .extras
+            .take_options(options, origin, batch.extra(row), version);
+        let (scopes, lacks) = taken.ok_or(Unsent::Event)?;
+        let specifiers = &self.extras.specifiers;
+        let layout = self.layouts.scoped(scopes, Features::empty(), specifiers);
+        let layout = layout.ok_or(Unsent::Templates)?;
+        out.template = layout.template;
+        out.push(|octets| layout.put(options, &self.extras.octets, octets));
         Ok(lacks)
     }
 

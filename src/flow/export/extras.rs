@@ -155,7 +155,7 @@ impl Extras {
         self.octets.clear();
     }
 
-    fn keep(&mut self, element: ElementId, octets: &[u8], version: Version) -> Lacks {
+    pub(super) fn keep(&mut self, element: ElementId, octets: &[u8], version: Version) -> Lacks {
         let name = match version {
             Version::V5 => None,
             Version::V9 => v9_name(element),
@@ -187,7 +187,7 @@ impl Extras {
 
     /// v9: every length is fixed, so text is filled up with zeros, and long
     /// opaque octets too, that there be no Template for each length. P-738.
-    fn put_fixed(&mut self, element: ElementId, form: Form, octets: &[u8]) -> Lacks {
+    pub(super) fn put_fixed(&mut self, element: ElementId, form: Form, octets: &[u8]) -> Lacks {
         let (length, lacks) = match form {
             _ if octets.is_empty() => return Lacks::empty(),
             Form::List => return Lacks::EXTRA,
@@ -223,7 +223,7 @@ impl Extras {
 
 /// How the octets of an element are written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Form {
+pub(super) enum Form {
     /// A number, an address or a time: as long as it came.
     Exact,
     Text,

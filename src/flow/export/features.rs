@@ -24,20 +24,14 @@ pub(super) fn of_flow(row: &Row, told: Told, settings: &ExportSettings) -> (Feat
     let record = &row.record;
     let is_ipv4 = is_ipv4(&record.key);
     let mut features = of_key(&record.key, is_ipv4);
-    features |= vrfs(&record.key);
     features |= of_counters(record, settings);
     features |= of_values(record, is_ipv4, settings.version);
     features |= of_detail(&row.detail);
     features |= of_times(settings);
     features |= of_origin(row, told, settings.origin);
     features |= of_selector(row, settings.version);
-    let (reasons, mut lacks) = of_reasons(record, settings);
+    let (reasons, lacks) = of_reasons(record, settings);
     features |= reasons;
-    let vrfs = Presence::IN_VRF | Presence::OUT_VRF;
-    lacks.set(
-        Lacks::VRF,
-        record.key.present.contains(vrfs) && record.key.vrf != 0,
-    );
     (features, lacks)
 }
 
@@ -97,21 +91,11 @@ fn of_key(key: &FlowKey, is_ipv4: bool) -> Features {
         (has(Presence::TOS), Features::TOS),
         (has(Presence::IN_IF), Features::IN_IF),
         (has(Presence::OUT_IF), Features::OUT_IF),
+        (has(Presence::IN_VRF), Features::IN_VRF),
+        (has(Presence::OUT_VRF), Features::OUT_VRF),
         (has(Presence::VLAN), Features::VLAN),
         (has(Presence::DIRECTION), Features::DIRECTION),
         (has(Presence::FORWARDING), Features::FORWARDING),
-    ])
-}
-
-/// Both VRFs of a row are folded into one number; they are told where there is
-/// one, or where both are the default one.
-fn vrfs(key: &FlowKey) -> Features {
-    let ingress = key.present.contains(Presence::IN_VRF);
-    let egress = key.present.contains(Presence::OUT_VRF);
-    let are_told = !(ingress && egress) || key.vrf == 0;
-    sum([
-        (ingress && are_told, Features::IN_VRF),
-        (egress && are_told, Features::OUT_VRF),
     ])
 }
 
@@ -186,7 +170,7 @@ fn of_reasons(record: &FlowRecord, settings: &ExportSettings) -> (Features, Lack
 }
 
 /// What the record has of the origin already is not said again (P-700).
-fn of_origin(row: &Row, told: Told, origin: Origin) -> Features {
+pub(super) fn of_origin(row: &Row, told: Told, origin: Origin) -> Features {
     let ipv4 = row.exporter.is_ipv4();
     let (address, is_told) = match origin {
         Origin::Omitted => return Features::empty(),

@@ -20,7 +20,7 @@ bitflags::bitflags! {
         const NAT = 1 << 6;
         /// Direction.
         const DIRECTION = 1 << 7;
-        /// VRFs; both of a row cannot be told apart in any version.
+        /// VRFs in v5.
         const VRF = 1 << 8;
         /// Forwarding status.
         const FORWARDING = 1 << 9;

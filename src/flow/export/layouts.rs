@@ -20,6 +20,8 @@ use crate::wire::Version;
 pub(super) struct Layout {
     features: Features,
     extra: Box<[FieldSpecifier]>,
+    /// Fields that are the scope; 0 but for options.
+    scopes: usize,
     stores: Box<[Store]>,
     /// Octets of the stores together.
     octets: usize,
@@ -28,6 +30,11 @@ pub(super) struct Layout {
 }
 
 impl Layout {
+    /// By what it is found.
+    fn key(&self) -> (usize, Features, &[FieldSpecifier]) {
+        (self.scopes, self.features, &self.extra)
+    }
+
     /// Writes the fields of a row, and behind them its extra elements.
     pub(super) fn put(&self, row: &Row, extra: &[u8], out: &mut Vec<u8>) {
         Store::all(&self.stores, self.octets, row, out);
@@ -68,11 +75,21 @@ impl Layouts {
 
     /// The layout of such rows, made if there is none; `None` without room.
     pub(super) fn of(&mut self, features: Features, extra: &[FieldSpecifier]) -> Option<&Layout> {
+        self.scoped(0, features, extra)
+    }
+
+    /// As [`Self::of`], the first so many fields being the scope of options.
+    pub(super) fn scoped(
+        &mut self,
+        scopes: usize,
+        features: Features,
+        extra: &[FieldSpecifier],
+    ) -> Option<&Layout> {
         let place = match self.last {
             Some((last, place)) if last == features && extra.is_empty() => place,
             Some(_) | None => {
-                let place = self.find(features, extra);
-                place.or_else(|| self.make(features, extra))?
+                let place = self.find(scopes, features, extra);
+                place.or_else(|| self.make(scopes, features, extra))?
             }
         };
         if extra.is_empty() {
@@ -81,39 +98,50 @@ impl Layouts {
         self.layouts.get(place)
     }
 
-    fn find(&self, features: Features, extra: &[FieldSpecifier]) -> Option<usize> {
-        let hash = self.hasher.hash_one((features, extra));
+    fn find(&self, scopes: usize, features: Features, extra: &[FieldSpecifier]) -> Option<usize> {
+        let key = (scopes, features, extra);
+        let hash = self.hasher.hash_one(key);
         let is_it = |place: &usize| {
             let layout = self.layouts.get(*place);
-            layout.is_some_and(|layout| layout.features == features && *layout.extra == *extra)
+            layout.is_some_and(|layout| layout.key() == key)
         };
         self.places.find(hash, is_it).copied()
     }
 
-    fn make(&mut self, features: Features, extra: &[FieldSpecifier]) -> Option<usize> {
+    fn make(
+        &mut self,
+        scopes: usize,
+        features: Features,
+        extra: &[FieldSpecifier],
+    ) -> Option<usize> {
         let field = |id, length: u8| FieldSpecifier {
             element: ElementId::iana(id),
             length: length.into(),
         };
         let own = features.fields().map(|own| field(own.id, own.octets));
         let fields = own.chain(extra.iter().copied()).collect();
-        let template = self.define(TemplateKind::Data, 0, fields)?;
+        let kind = match scopes {
+            0 => TemplateKind::Data,
+            _ => TemplateKind::Options,
+        };
+        let template = self.define(kind, scopes, fields)?;
         let place = self.layouts.len();
         let octets = features.fields().map(|field| usize::from(field.octets));
         self.layouts.push(Layout {
             features,
             extra: extra.into(),
+            scopes,
             stores: features.stores(),
             octets: octets.sum(),
             template,
         });
-        let hash = self.hasher.hash_one((features, extra));
+        let hash = self.hasher.hash_one((scopes, features, extra));
         let Self {
             layouts, hasher, ..
         } = self;
         let rehash = |place: &usize| {
             let layout = layouts.get(*place);
-            layout.map_or(0, |known| hasher.hash_one((known.features, &*known.extra)))
+            layout.map_or(0, |known| hasher.hash_one(known.key()))
         };
         self.places.insert_unique(hash, place, rehash);
         Some(place)

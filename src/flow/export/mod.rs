@@ -11,7 +11,9 @@ mod features;
 mod fields;
 mod lacks;
 mod layouts;
+mod options;
 mod records;
+mod report;
 mod row;
 mod samplers;
 mod split;
@@ -23,6 +25,8 @@ pub use encode::RowEncoder;
 pub use lacks::Lacks;
 pub use lacks::Unsent;
 pub use records::Records;
+pub use report::Report;
+pub use report::ReportPart;
 
 use crate::wire::Version;
 

@@ -90,9 +90,8 @@ impl Row {
             Value::TcpFlags => record.tcp_flags.into(),
             Value::InIf => key.in_if.into(),
             Value::OutIf => key.out_if.into(),
-            // As `plan` folds them: ids of 16 bits stay apart.
-            Value::InVrf => (key.vrf & 0xffff).into(),
-            Value::OutVrf => key.vrf.rotate_right(16).into(),
+            Value::InVrf => key.vrfs(detail).0.into(),
+            Value::OutVrf => key.vrfs(detail).1.into(),
             Value::Vlan => key.vlan.into(),
             Value::Direction => key.direction.into(),
             Value::Forwarding => record.forwarding_status.into(),

@@ -81,7 +81,7 @@ pub(super) fn lacks(row: &Row) -> Lacks {
         (Lacks::MPLS, detail.mpls_label.is_some()),
         (Lacks::NAT, nat),
         (Lacks::DIRECTION, has(Presence::DIRECTION)),
-        (Lacks::VRF, key.vrf != 0),
+        (Lacks::VRF, key.vrfs(detail) != (0, 0)),
         (Lacks::FORWARDING, record.forwarding_status != 0),
         (Lacks::END_REASON, record.end_reason != EndReason::Unknown),
         (Lacks::FLOWS, record.flows > 1),

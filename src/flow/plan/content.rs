@@ -1,5 +1,6 @@
 //! What the records of a Template are: flows, connections or events.
 
+use crate::element::ElementId;
 use crate::flow::Event;
 use crate::flow::Presence;
 use crate::flow::plan::fields::Field;
@@ -7,7 +8,7 @@ use crate::flow::plan::fields::Place;
 use crate::flow::plan::rules::Rule;
 use crate::flow::plan::rules::value;
 use crate::flow::plan::slot::Slot;
-use crate::wire::TemplateKind;
+use crate::session::is_heard;
 
 /// What every record of a Template is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -22,6 +23,8 @@ pub(super) enum Content {
     Event(Kind),
     /// Reverse elements without a directional key: nothing (P-310).
     Undirected,
+    /// Options that only the session needs to understand (P-210).
+    Heard,
 }
 
 /// Records that are no flows whatever they contain.
@@ -29,7 +32,9 @@ pub(super) enum Content {
 pub(super) enum Kind {
     /// A section of a packet: 313, 314, 315, 104.
     PacketSection,
-    /// Options data, or records without addresses or without counters.
+    /// Options that a flow log asks for.
+    Options,
+    /// Records without addresses or without counters.
     Other,
 }
 
@@ -53,6 +58,7 @@ impl Kind {
     pub(super) fn event(self) -> Event {
         match self {
             Self::PacketSection => Event::PacketSection,
+            Self::Options => Event::Options,
             Self::Other => Event::Other,
         }
     }
@@ -115,16 +121,9 @@ impl Counters {
 
 impl Content {
     /// Decides it from the fields, their counters and the key fields present.
-    pub(super) fn choose(
-        kind: TemplateKind,
-        fields: &[Field],
-        counters: Counters,
-        present: Presence,
-    ) -> Self {
+    pub(super) fn choose(fields: &[Field], counters: Counters, present: Presence) -> Self {
         let addressed = present.intersects(Presence::SRC.union(Presence::DST));
-        if kind == TemplateKind::Options {
-            Self::Event(Kind::Other)
-        } else if has(fields, &[104, 313, 314, 315]) {
+        if has(fields, &[104, 313, 314, 315]) {
             Self::Event(Kind::PacketSection)
         } else if is_nsel(fields) {
             Self::Nsel
@@ -137,12 +136,22 @@ impl Content {
         }
     }
 
+    /// Decides it for options: events are those that have what a flow log asks
+    /// for and the session does not keep.
+    pub(super) fn of_options(fields: &[Field], wanted: &[ElementId]) -> Self {
+        let mut elements = fields.iter().map(|field| field.element);
+        match elements.any(|element| wanted.contains(&element) && !is_heard(element)) {
+            true => Self::Event(Kind::Options),
+            false => Self::Heard,
+        }
+    }
+
     /// Whether records may be events, which carry all their elements.
     pub(super) fn may_be_event(self, fields: &[Field]) -> bool {
         match self {
             Self::Nsel | Self::Event(_) => true,
             Self::Flow | Self::Connection => has(fields, &[230]),
-            Self::Undirected => false,
+            Self::Undirected | Self::Heard => false,
         }
     }
 }

@@ -22,8 +22,9 @@ impl Plan {
     ///
     /// Two are the directions of a biflow (P-311) or of an NSEL connection
     /// (P-501), the second with [`RecordFlags::REVERSE`]. None is what a biflow
-    /// without directional key says (P-310). Octets that `record` has less than
-    /// its Template says read as 0. Allocates only for extra elements.
+    /// without directional key says (P-310), and options that no flow log asks
+    /// for. Octets that `record` has less than its Template says read as 0.
+    /// Allocates only for extra elements.
     #[inline]
     pub fn decode(
         &self,
@@ -61,7 +62,7 @@ impl Plan {
         frame: &Frame<'_>,
         emit: &mut impl FnMut(&FlowRecord, Option<&Detail>),
     ) {
-        if self.is_undirected() {
+        if self.is_undirected() || self.is_heard() {
             return;
         }
         let mut slots = Slots::empty();
@@ -76,7 +77,11 @@ impl Plan {
 
     /// Whether every record is one flow without detail, as nearly all are.
     fn is_plain(&self) -> bool {
-        self.content == Content::Flow && self.back.is_none() && !self.nat && self.detail.is_empty()
+        self.content == Content::Flow
+            && self.back.is_none()
+            && !self.nat
+            && self.detail.is_empty()
+            && !self.shape.has_two_vrfs()
     }
 
     fn decode_rest(
@@ -88,14 +93,14 @@ impl Plan {
         emit: &mut impl FnMut(&FlowRecord, Option<&Detail>),
     ) {
         match self.content {
-            Content::Undirected => {}
+            Content::Undirected | Content::Heard => {}
             Content::Nsel => self.decode_nsel(scope, frame, slots, flow, emit),
             Content::Event(kind) => self.emit_event(frame, flow, kind.event(), emit),
             Content::Flow | Content::Connection if self.is_nat_event(slots, flow) => {
                 self.emit_event(frame, flow, Event::Nat, emit);
             }
             Content::Flow => {
-                let detail = (!self.detail.is_empty()).then(|| self.detail.of_flow(frame));
+                let detail = self.detail_of_flow(frame, slots);
                 self.emit_ways(scope, frame, slots, flow, detail, emit);
             }
             Content::Connection => {
@@ -105,10 +110,19 @@ impl Plan {
                     slots.set(Slot::ResponderOctets, slots.get(Slot::Octets));
                     slots.set(Slot::ResponderPackets, slots.get(Slot::Packets));
                 }
-                let detail = (!self.detail.is_empty()).then(|| self.detail.of_flow(frame));
+                let detail = self.detail_of_flow(frame, slots);
                 self.emit_ways(scope, frame, slots, flow, detail, emit);
             }
         }
+    }
+
+    /// What a flow has beside its record, if anything.
+    fn detail_of_flow(&self, frame: &Frame<'_>, slots: &Slots) -> Option<Detail> {
+        let vrfs = self.shape.wide_vrfs(slots);
+        (vrfs.is_some() || !self.detail.is_empty()).then(|| Detail {
+            vrfs,
+            ..self.detail.of_flow(frame)
+        })
     }
 
     /// A record of a firewall: which event it is stands in 233 or 40005. P-500, P-501.
@@ -132,7 +146,7 @@ impl Plan {
         match event {
             Event::NselUpdate if directional => {
                 flow.flags |= RecordFlags::NSEL;
-                let mut detail = self.detail.of_flow(frame);
+                let mut detail = self.detail_of_flow(frame, slots).unwrap_or_default();
                 detail.connection = self.connection(scope, slots);
                 self.emit_ways(scope, frame, slots, flow, Some(detail), emit);
             }
@@ -146,7 +160,7 @@ impl Plan {
             }
             Event::NselTeardown if self.shape.counters == Counters::Teardown => {
                 flow.end_reason = EndReason::End;
-                let detail = (!self.detail.is_empty()).then(|| self.detail.of_flow(frame));
+                let detail = self.detail_of_flow(frame, slots);
                 emit(flow, detail.as_ref());
             }
             Event::NselCreated
@@ -156,6 +170,7 @@ impl Plan {
             | Event::NselUpdate
             | Event::Nat
             | Event::PacketSection
+            | Event::Options
             | Event::Other => {
                 flow.octets = 0;
                 flow.packets = 0;
@@ -250,6 +265,7 @@ impl Detail {
         self.mpls_label = None;
         self.layer2_octets = None;
         self.next_hop_v6 = None;
+        self.vrfs = self.vrfs.map(|(ingress, egress)| (egress, ingress));
         self.extra.clear();
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct DetailPlan {
     wanted: Box<[(ElementId, Place)]>,
     /// All elements, where records may be events.
     all: Box<[(ElementId, Place)]>,
+    /// Of events that are options: [`Detail::scopes`].
+    pub(super) scopes: Option<u8>,
     /// Elements beyond [`EXTRA_MAX`].
     pub(super) unkept: usize,
     /// Fields of a length their element cannot have.
@@ -123,7 +125,10 @@ impl DetailPlan {
 
     /// What a record that is an event carries.
     pub(super) fn of_event(&self, frame: &Frame<'_>) -> Detail {
-        self.read(frame, &self.all)
+        Detail {
+            scopes: self.scopes,
+            ..self.read(frame, &self.all)
+        }
     }
 
     fn read(&self, frame: &Frame<'_>, extra: &[(ElementId, Place)]) -> Detail {
@@ -211,7 +216,7 @@ fn repeated(fields: &[Field]) -> Vec<ElementId> {
 }
 
 /// paddingOctets, which may occur any number of times (P-118).
-fn is_padding(element: ElementId) -> bool {
+pub(super) fn is_padding(element: ElementId) -> bool {
     element == ElementId::iana(210)
 }
 

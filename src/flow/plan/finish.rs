@@ -10,6 +10,7 @@ use crate::flow::plan::content::Counters;
 use crate::flow::plan::slot::Slot;
 use crate::flow::plan::slot::Slots;
 use crate::flow::plan::times::TimeShape;
+use crate::flow::record::folded_vrfs;
 use crate::session::SamplerLookup;
 use crate::session::Scope;
 
@@ -128,7 +129,7 @@ impl Shape {
             source: scope.source,
             in_if,
             out_if: slots.u32(Slot::OutIf),
-            vrf: vrf(slots),
+            vrf: self.vrf(slots),
             sampling,
             present: self.present,
             src_port,
@@ -186,6 +187,30 @@ impl Shape {
         }
     }
 
+    /// What tells one pair of VRFs from another in a key.
+    #[inline]
+    fn vrf(&self, slots: &Slots) -> u32 {
+        let (ingress, egress) = (slots.u32(Slot::InVrf), slots.u32(Slot::OutVrf));
+        if self.has_two_vrfs() {
+            folded_vrfs(ingress, egress)
+        } else {
+            ingress | egress
+        }
+    }
+
+    /// Whether records tell both VRFs.
+    pub(super) fn has_two_vrfs(&self) -> bool {
+        let both = Presence::IN_VRF.union(Presence::OUT_VRF);
+        self.present.contains(both)
+    }
+
+    /// Both VRFs, where their ids are too large to be found in the key again.
+    pub(super) fn wide_vrfs(&self, slots: &Slots) -> Option<(u32, u32)> {
+        let vrfs = (slots.u32(Slot::InVrf), slots.u32(Slot::OutVrf));
+        let is_wide = self.has_two_vrfs() && vrfs.0.max(vrfs.1) > u16::MAX.into();
+        is_wide.then_some(vrfs)
+    }
+
     /// Octets and packets, and what is to be said of them.
     #[inline]
     fn count(&self, slots: &Slots) -> (u64, u64, RecordFlags) {
@@ -233,13 +258,6 @@ fn mapped(address: u32) -> u128 {
 
 fn joined([high, low]: [u64; 2]) -> u128 {
     (u128::from(high) << 64) | u128::from(low)
-}
-
-/// Ingress VRF in the low half; where the egress VRF is another, their XOR in
-/// the high half. Ids of 16 bits stay apart.
-fn vrf(slots: &Slots) -> u32 {
-    let (ingress, egress) = (slots.u32(Slot::InVrf), slots.u32(Slot::OutVrf));
-    ingress ^ (ingress ^ egress).rotate_left(16)
 }
 
 /// Flags without the 4 bits of the data offset (P-204); YAF's are those of the

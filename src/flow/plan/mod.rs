@@ -23,6 +23,7 @@ use content::Content;
 use content::Counters;
 use content::has;
 use detail::DetailPlan;
+use detail::is_padding;
 use fields::Field;
 use fields::Fields;
 use finish::SamplingShape;
@@ -36,6 +37,7 @@ use slot::Slot;
 use times::TimeShape;
 
 use crate::element::ElementId;
+use crate::flow::EXTRA_MAX;
 use crate::session;
 use crate::session::Origin;
 use crate::wire::Template;
@@ -85,9 +87,16 @@ impl session::Plan for Plan {
     fn compile(template: &Template, settings: &PlanSettings) -> Self {
         let fields = Fields::of(template);
         let length = Fields::length(template);
-        let counters = Counters::choose(&fields.all);
+        let counters = match template.kind {
+            TemplateKind::Data => Counters::choose(&fields.all),
+            // What options count is no traffic of theirs.
+            TemplateKind::Options => Counters::Missing,
+        };
         let (shape, loaded) = load(template, &fields.all, counters);
-        let mut content = Content::choose(template.kind, &fields.all, counters, shape.present);
+        let mut content = match template.kind {
+            TemplateKind::Data => Content::choose(&fields.all, counters, shape.present),
+            TemplateKind::Options => Content::of_options(&fields.all, &settings.wanted),
+        };
         let mut back = matches!(content, Content::Connection | Content::Nsel)
             .then(|| (shape.turned(), Loads::default()));
         let mut opaque = loaded.opaque + times::misshapen(&fields.all);
@@ -101,7 +110,8 @@ impl session::Plan for Plan {
             }
         }
         let events = content.may_be_event(&fields.all);
-        let detail = DetailPlan::of(&fields.all, &settings.wanted, events);
+        let mut detail = DetailPlan::of(&fields.all, &settings.wanted, events);
+        detail.scopes = scopes(template);
         // What the options of a mediator say is of the mediator itself.
         let origin = match template.kind {
             TemplateKind::Data => OriginPlan::of(&fields.all),
@@ -127,6 +137,10 @@ impl session::Plan for Plan {
         self.heap()
     }
 
+    fn has_events(&self) -> bool {
+        matches!(self.content, Content::Event(_))
+    }
+
     fn has_origins(&self) -> bool {
         !self.origin.is_empty()
     }
@@ -149,11 +163,24 @@ impl Plan {
         self.faults
     }
 
+    /// Whether records are options of which nothing but the session makes use.
+    pub fn is_heard(&self) -> bool {
+        self.content == Content::Heard
+    }
+
     /// Whether no record says anything: biflows without directional key, which
     /// must be discarded (P-310) and counted by the caller.
     pub fn is_undirected(&self) -> bool {
         self.content == Content::Undirected
     }
+}
+
+/// How many of an options record's elements are its scope: the first ones.
+fn scopes(template: &Template) -> Option<u8> {
+    let scopes = template.fields.iter().take(template.scopes);
+    let kept = scopes.filter(|field| field.length != 0 && !is_padding(field.element));
+    let is_options = template.kind == TemplateKind::Options;
+    is_options.then(|| u8::try_from(kept.count().min(EXTRA_MAX)).unwrap_or(u8::MAX))
 }
 
 /// The loads of some fields and what their records have in common.

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use crate::session::Belief;
 use crate::session::Limits;
+use crate::session::OriginView;
 use crate::session::ScopeMode;
 use crate::session::SourceId;
 use crate::session::testing::Bench;
@@ -71,6 +72,15 @@ fn records_are_handed_over_in_runs_of_one_exporter() {
     assert_eq!(bench.sessions.stats().records, 5);
     let views: Vec<_> = bench.sessions.exporters().collect();
     assert_eq!((views.len(), views[0].records), (1, 5));
+    let origins: Vec<_> = bench.sessions.origins().collect();
+    let origin = |host, records| OriginView {
+        mediator: (sender, 7),
+        exporter: ip(host),
+        domain: 7,
+        records,
+        last_seen_unix_ms: views[0].last_seen_unix_ms,
+    };
+    assert_eq!(origins, [origin(1, 3), origin(2, 1)]);
 }
 
 #[test]
@@ -92,6 +102,7 @@ fn who_is_not_believed_sends_records_of_its_own() {
     send(&mut bench, &[1, 1, 2]);
     assert_eq!(runs(&bench), [(sender, 7, 2), (sender, 7, 1)]);
     assert_eq!(bench.sessions.source(SourceId(1)), None);
+    assert_eq!(bench.sessions.origins().count(), 0);
 }
 
 #[test]
@@ -141,6 +152,11 @@ fn mediators_name_no_more_exporters_than_half_the_sources() {
     bench.now_ms += 600;
     send(&mut bench, &[3, 1, 4]);
     assert_eq!(source_of(&bench, 3), two);
+    let origins: Vec<_> = bench.sessions.origins().collect();
+    let shown = origins
+        .iter()
+        .map(|origin| (origin.exporter, origin.records));
+    assert_eq!(shown.collect::<Vec<_>>(), [(ip(1), 3), (ip(3), 1)]);
     assert_eq!(source_of(&bench, 1), one);
     assert_eq!(runs(&bench)[2], (sender, 7, 1));
     assert_eq!(bench.sessions.stats().records_unnamed, 4);

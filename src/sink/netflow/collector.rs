@@ -14,8 +14,10 @@ use crate::flow::Amount;
 use crate::flowlog::NetflowTarget;
 use crate::flowlog::Refusal;
 use crate::flowlog::Transport;
+use crate::flowlog::Trouble;
+use crate::listen::Own;
 
-use super::Safety;
+use super::ExportsSettings;
 use super::inbox::Inbox;
 use super::inbox::Shipment;
 use super::inbox::Taken;
@@ -28,6 +30,7 @@ use super::resolve::Resolver;
 use super::stream::Message;
 use super::stream::Moment;
 use super::stream::Stream;
+use super::tally::FILTERED;
 use super::tally::Lacking;
 
 /// Rows of one collector in, messages out; ends when its inbox is closed.
@@ -35,7 +38,9 @@ use super::tally::Lacking;
 pub(super) struct Collector {
     target: NetflowTarget,
     inbox: Arc<Inbox>,
-    safety: Safety,
+    own: Arc<Own>,
+    /// How long to wait after a connection failed.
+    reconnect: Duration,
     stream: Stream,
     pace: Pace,
     resolver: Resolver,
@@ -51,17 +56,17 @@ impl Collector {
     pub(super) fn new(
         target: NetflowTarget,
         inbox: Arc<Inbox>,
-        safety: Safety,
-        stream: Stream,
+        settings: &ExportsSettings,
     ) -> Self {
         let started = Instant::now();
         Self {
             pace: Pace::new(target.messages_per_s),
             resolver: Resolver::new(target.server.clone()),
+            own: Arc::clone(&settings.own),
+            reconnect: settings.reconnect,
+            stream: settings.stream(&target),
             target,
             inbox,
-            safety,
-            stream,
             link: None,
             retry: started,
             started,
@@ -86,6 +91,8 @@ impl Collector {
                 Taken::Nothing => {}
                 Taken::Closed => break,
             }
+            let account = self.inbox.book(|book| book.account());
+            self.stream.see(account, self.now());
             self.stream.tick(self.now());
             self.transmit();
         }
@@ -193,24 +200,26 @@ impl Collector {
     /// elsewhere by now.
     fn connect(&mut self) {
         let now = Instant::now();
-        let Some(peer) = self.resolver.address(now) else {
-            if let Some(why) = self.resolver.trouble() {
-                self.complain(why);
-            }
-            return;
+        let Some(peer) = self.resolver.address(now, &self.own) else {
+            return match self.resolver.trouble() {
+                Some(&Trouble::Refused(peer, refusal)) => self.refuse(peer, refusal),
+                Some(Trouble::Unresolved(_)) => self.complain("unresolved"),
+                None => {}
+            };
         };
         let is_there = self.link.as_ref().map(Link::peer) == Some(peer);
         if is_there || now < self.retry {
             return;
         }
-        if let Some(refusal) = self.safety.refusal(peer) {
-            self.retry = now + self.safety.reconnect;
+        // An address of an interface that came later is our own, too.
+        if let Some(refusal) = self.own.refusal(peer) {
+            self.retry = now + self.reconnect;
             return self.refuse(peer, refusal);
         }
         match self.open(peer) {
             Ok(()) => self.begin(peer),
             Err(error) => {
-                self.retry = now + self.safety.reconnect;
+                self.retry = now + self.reconnect;
                 tracing::debug!(target = %self.target, %peer, %error, "cannot reach a collector");
                 self.complain("unreachable");
             }
@@ -246,7 +255,7 @@ impl Collector {
 
     fn disconnect(&mut self) {
         self.link = None;
-        self.retry = Instant::now() + self.safety.reconnect;
+        self.retry = Instant::now() + self.reconnect;
     }
 
     fn refuse(&mut self, peer: SocketAddr, refusal: Refusal) {
@@ -288,8 +297,6 @@ impl Collector {
     }
 }
 
-/// Reason of rows that the filter kept back.
-const FILTERED: &str = "filtered";
 /// Longest the thread sleeps: it may have been told to end.
 const PATIENCE: Duration = Duration::from_millis(200);
 /// How long nothing must go wrong before it is said to go well.

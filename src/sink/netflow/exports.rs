@@ -181,7 +181,7 @@ impl Exports {
         let outputs = exporting.into_iter().flat_map(|log| &log.netflow);
         outputs
             .map(|output| &output.target)
-            .filter(|target| !self.settings.safety.is_own(&target.server))
+            .filter(|target| !self.settings.is_own(&target.server))
     }
 
     /// Gives rows to a collector; whether it had room.
@@ -216,12 +216,7 @@ impl Exports {
             return Err("too-many-collectors");
         }
         let inbox = Arc::new(Inbox::new(self.settings.queue_bytes_max));
-        let collector = Collector::new(
-            target.clone(),
-            Arc::clone(&inbox),
-            self.settings.safety.clone(),
-            self.settings.stream(target),
-        );
+        let collector = Collector::new(target.clone(), Arc::clone(&inbox), &self.settings);
         let thread = spawn(collector).map_err(|error| {
             tracing::error!(%error, %target, "no thread for a collector");
             "no-thread"
@@ -241,7 +236,7 @@ impl Exports {
             return;
         }
         inner.tended = Some(Instant::now());
-        self.settings.safety.look();
+        self.settings.own.look();
         let named: Vec<_> = table
             .routes()
             .flat_map(|route| self.targets(table, route.id.0))

@@ -17,6 +17,7 @@ use crate::flowlog::NetflowTarget;
 use crate::flowlog::RouteId;
 use crate::flowlog::RoutingTable;
 
+use super::tally::FULL;
 use super::tally::Tally;
 
 /// A batch, some rows of which are for a collector.
@@ -197,9 +198,6 @@ impl Inbox {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// Reason of rows that found the queue full.
-const FULL: &str = "queue-full";
 
 #[cfg(test)]
 mod tests {

@@ -20,6 +20,6 @@ mod stream;
 mod tally;
 
 pub use exports::{CollectorReading, Exports, ExportsReading, Offered};
-pub use settings::{ExportsSettings, Safety};
-pub use stream::{Message, Moment, RefreshEvery, Refused, Stream, StreamSettings};
+pub use settings::ExportsSettings;
+pub use stream::{Account, Message, Moment, RefreshEvery, Refused, Stream, StreamSettings};
 pub use tally::Tally;

@@ -1,10 +1,7 @@
 //! What holds for all collectors.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-
-use arc_swap::ArcSwap;
 
 use crate::flow::Counters;
 use crate::flow::ExportSettings;
@@ -16,8 +13,7 @@ use crate::flowlog::NetflowVersion;
 use crate::flowlog::Refusal;
 use crate::flowlog::Server;
 use crate::flowlog::Transport;
-use crate::flowlog::refusal;
-use crate::listen;
+use crate::listen::Own;
 use crate::wire::Version;
 
 use super::stream::RefreshEvery;
@@ -27,8 +23,10 @@ use super::stream::StreamSettings;
 /// Limits, and what follows from the process.
 #[derive(Clone, Debug)]
 pub struct ExportsSettings {
-    /// Where nothing may be sent, and how often it is tried again.
-    pub safety: Safety,
+    /// Where we ourselves are reached: nothing is sent there.
+    pub own: Arc<Own>,
+    /// How long to wait after a connection failed. RFC 7011 §10.4.4.
+    pub reconnect: Duration,
     /// Collectors at most.
     pub collectors_max: usize,
     /// Octets of batches that may wait for one collector; batches are shared.
@@ -41,45 +39,13 @@ pub struct ExportsSettings {
     pub started_ms: u64,
 }
 
-/// Addresses that nothing may be sent to.
-#[derive(Clone, Debug)]
-pub struct Safety {
-    listening: Vec<SocketAddr>,
-    /// The same, with the addresses of the interfaces.
-    own: Arc<ArcSwap<Vec<SocketAddr>>>,
-    /// How long to wait after a connection failed. RFC 7011 §10.4.4.
-    pub(super) reconnect: Duration,
-}
-
-impl Safety {
-    /// That of a process that listens on these addresses.
-    pub fn new(listening: Vec<SocketAddr>, reconnect: Duration) -> Self {
-        let own = listen::own(&listening);
-        Self {
-            listening,
-            own: Arc::new(ArcSwap::from_pointee(own)),
-            reconnect,
-        }
-    }
-
-    /// Looks at the interfaces again, which come and go.
-    pub(super) fn look(&self) {
-        self.own.store(Arc::new(listen::own(&self.listening)));
-    }
-
-    /// Why nothing is sent to an address.
-    pub(super) fn refusal(&self, peer: SocketAddr) -> Option<Refusal> {
-        refusal(peer, &self.own.load())
-    }
-
+impl ExportsSettings {
     /// Whether a collector is this very process.
     pub(super) fn is_own(&self, server: &Server) -> bool {
         let address = server.address();
-        address.is_some_and(|address| self.refusal(address) == Some(Refusal::Own))
+        address.is_some_and(|address| self.own.refusal(address) == Some(Refusal::Own))
     }
-}
 
-impl ExportsSettings {
     /// How a collector's messages are built.
     pub(super) fn stream(&self, target: &NetflowTarget) -> Stream {
         let version = match target.version {

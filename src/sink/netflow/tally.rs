@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use crate::flow::Amount;
 use crate::flow::Lacks;
 
+use super::stream::Account;
+
 /// `offered = pending + sent + Σ unsent`, exact at any moment.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
@@ -76,6 +78,19 @@ impl Tally {
         self.templates += other.templates;
     }
 
+    /// As the collector is told it: a row that its filter kept back is not lost.
+    pub fn account(&self) -> Account {
+        let unsent = self.unsent.iter();
+        let taken = unsent.filter(|(why, _)| ![FILTERED, FULL].contains(why));
+        Account {
+            messages: self.messages,
+            records: self.records,
+            octets: self.octets,
+            unsent: taken.fold(Amount::default(), |sum, (_, amount)| sum + *amount),
+            ignored: self.unsent.get(FULL).map_or(0, |amount| amount.records),
+        }
+    }
+
     /// Rows that were not sent, for any reason.
     pub fn unsent(&self) -> Amount {
         let all = self.unsent.values();
@@ -87,6 +102,11 @@ impl Tally {
         self.pending + self.sent + self.unsent()
     }
 }
+
+/// Reason of rows that the filter kept back.
+pub(super) const FILTERED: &str = "filtered";
+/// Reason of rows that found the queue full.
+pub(super) const FULL: &str = "queue-full";
 
 /// How many rows lack what: a count for each bit of [`Lacks`].
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -140,6 +160,18 @@ mod tests {
         sum.add(&tally);
         assert_eq!((sum.offered, sum.sum()), (amount(20), amount(20)));
         assert_eq!(sum.unsent["filtered"], amount(6));
+    }
+
+    #[test]
+    fn a_collector_is_told_what_is_lost_and_not_what_it_does_not_want() {
+        let mut tally = Tally::default();
+        tally.offer(amount(10));
+        tally.drop(FILTERED, amount(1));
+        tally.drop(FULL, amount(2));
+        tally.drop("refused", amount(3));
+        tally.drop("event", amount(1));
+        let account = tally.account();
+        assert_eq!((account.unsent, account.ignored), (amount(4), 2));
     }
 
     #[test]

@@ -26,6 +26,7 @@ use crate::session::Scope;
 use crate::session::ScopeMode;
 use crate::session::Sessions;
 use crate::session::TimeFlags;
+use crate::wire::FieldSpecifier;
 use crate::wire::Header;
 use crate::wire::MessageWriter;
 use crate::wire::Template;
@@ -35,6 +36,7 @@ use crate::wire::v5::RECORDS_MAX;
 mod events;
 mod extras;
 mod limits;
+mod options;
 mod round_trip;
 mod sampling;
 mod strategies;
@@ -78,6 +80,34 @@ fn batch(rows: &[Flow]) -> FlowBatch {
         batch.push(record, detail.as_ref(), exporter(), 7);
     }
     batch
+}
+
+/// A Message with one Template, the first of its fields being the scope, and
+/// one record of it.
+fn message(
+    kind: TemplateKind,
+    version: Version,
+    scopes: usize,
+    fields: &[(ElementId, &[u8])],
+) -> Vec<u8> {
+    let specifier = |(element, octets): &(ElementId, &[u8])| FieldSpecifier {
+        element: *element,
+        length: u16::try_from(octets.len()).unwrap(),
+    };
+    let specifiers = fields.iter().map(specifier).collect();
+    let template = Template::new(version, 300, kind, scopes, specifiers);
+    let record: Vec<u8> = fields
+        .iter()
+        .flat_map(|(_, octets)| octets.to_vec())
+        .collect();
+    let secs = u32::try_from(NOW_MS / 1_000).unwrap();
+    let header = Header::new(version, secs, 0, 7);
+    let mut writer = MessageWriter::new(header);
+    writer.define(&template);
+    writer.record(&template, &record);
+    let mut octets = Vec::new();
+    writer.finish_into(header, &mut octets).unwrap();
+    octets
 }
 
 /// An Exporting Process without a socket.
@@ -210,7 +240,7 @@ impl Sender {
     }
 }
 
-/// A collector that keeps all flows and events, and no options.
+/// A collector that keeps all flows and events.
 #[derive(Debug, Default)]
 struct Collector {
     flows: Vec<Flow>,
@@ -223,9 +253,6 @@ impl Consumer<Plan> for Collector {
     }
 
     fn data(&mut self, scope: &Scope<'_>, known: &Known<Plan>, set: DataSet<'_>) {
-        if known.template.kind == TemplateKind::Options {
-            return;
-        }
         for record in known.template.split(set.body) {
             known
                 .plan

@@ -8,7 +8,7 @@ use super::*;
 use crate::flow::DIRECTION_ABSENT;
 
 /// A flow as a decoder makes it: what is absent is 0, an IPv6 address is not
-/// an IPv4-mapped one, VRFs are folded.
+/// an IPv4-mapped one, two VRFs are folded.
 pub(super) fn flow() -> impl Strategy<Value = Flow> {
     (record(), proptest::option::weighted(0.3, detail()))
 }
@@ -102,12 +102,9 @@ fn record() -> impl Strategy<Value = FlowRecord> {
 fn tidy(mut record: FlowRecord) -> FlowRecord {
     let key = &mut record.key;
     let lacks = |bit| !key.present.contains(bit);
-    let [high, low] = [key.vrf >> 16, key.vrf & 0xffff];
-    key.vrf = match (lacks(Presence::IN_VRF), lacks(Presence::OUT_VRF)) {
-        (true, true) | (false, false) => 0,
-        (false, true) => low | low << 16,
-        (true, false) => high << 16 | low,
-    };
+    if lacks(Presence::IN_VRF) && lacks(Presence::OUT_VRF) {
+        key.vrf = 0;
+    }
     let zero = |number: u16, absent: bool| if absent { 0 } else { number };
     if lacks(Presence::PROTOCOL) {
         key.protocol = 0;

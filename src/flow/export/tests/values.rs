@@ -115,17 +115,47 @@ fn a_label_stands_before_its_experimental_bits() {
     assert!(found.contains(&(56, vec![1, 2, 3, 4, 5, 6])));
 }
 
-/// The ids of both VRFs are folded into one number in our own records.
+/// Of 16 bits or 32, of one direction or both, there and back again.
 #[test]
-fn two_vrfs_cannot_be_told_unless_they_are_the_default() {
-    let mut record = tcp();
-    record.key.present |= Presence::IN_VRF | Presence::OUT_VRF;
-    let ids = fields_of(settings(Version::Ipfix), &(record, None));
-    assert!(ids.contains(&234) && ids.contains(&235));
-    record.key.vrf = 7;
-    let (lacks, received) = one(settings(Version::Ipfix), &(record, None));
-    assert_eq!(lacks, Lacks::VRF);
-    assert_eq!(received.0.key.vrf, 0);
+fn vrfs_of_any_id_are_told() {
+    let ids = [0, 1, 65_535, 65_536, u32::MAX];
+    let pairs = ids.iter().flat_map(|&one| ids.map(|two| (one, two)));
+    let both = pairs.map(|(one, two)| vec![(ie(234), one), (ie(235), two)]);
+    let ingress = ids.iter().map(|&id| vec![(ie(234), id)]);
+    let egress = ids.iter().map(|&id| vec![(ie(235), id)]);
+    for vrfs in both.chain(ingress).chain(egress) {
+        let vrfs: Vec<_> = vrfs
+            .iter()
+            .map(|(id, vrf)| (*id, vrf.to_be_bytes()))
+            .collect();
+        let vrfs: Vec<_> = vrfs.iter().map(|(id, octets)| (*id, &octets[..])).collect();
+        let mut encoded = decoded(&vrfs);
+        for version in [Version::V9, Version::Ipfix] {
+            let sent = fields(settings(version), &encoded);
+            let sent = sent.iter().filter(|(id, _)| matches!(id, 234 | 235));
+            let sent: Vec<_> = sent.map(|(id, octets)| (ie(*id), &octets[..])).collect();
+            assert_eq!(sent, vrfs, "{version:?}");
+            let (lacks, received) = one(settings(version), &encoded);
+            assert_eq!(lacks, Lacks::empty());
+            assert_eq!(received.0.key.vrf, encoded.0.key.vrf);
+            let detail = |flow: &Flow| flow.1.as_ref().and_then(|detail| detail.vrfs);
+            assert_eq!(detail(&received), detail(&encoded));
+            encoded = received;
+        }
+    }
+}
+
+/// A flow as it is read out of a record with these fields.
+fn decoded(fields: &[(ElementId, &[u8])]) -> Flow {
+    let base: [(ElementId, &[u8]); 4] = [
+        (ie(8), &[10, 0, 0, 1]),
+        (ie(12), &[10, 0, 0, 2]),
+        (ie(1), &[0, 0, 1, 0]),
+        (ie(2), &[0, 0, 0, 3]),
+    ];
+    let fields = [&base[..], fields].concat();
+    let message = message(TemplateKind::Data, Version::Ipfix, 0, &fields);
+    collect(&[message], NOW_MS, &[]).remove(0)
 }
 
 /// Odometers stay odometers; v5 has none.

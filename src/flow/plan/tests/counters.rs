@@ -273,14 +273,19 @@ fn an_event_keeps_deltas_and_drops_odometers() {
 }
 
 #[test]
-fn options_data_are_events() {
+fn options_are_events_where_a_flow_log_asks_for_what_they_say() {
     let specifier = |id, length| FieldSpecifier {
         element: ie(id),
         length,
     };
     let fields = Box::new([specifier(145, 2), specifier(1, 4)]);
     let template = Template::new(Version::Ipfix, 300, TemplateKind::Options, 1, fields);
-    let (record, detail) = one(run(&plan_of(&template, &[]), &[1, 0, 0, 0, 0, 9]));
-    assert_eq!(record.event, Some(Event::Other));
-    assert_eq!(detail.unwrap().extra.len(), 2);
+    let octets = [1, 0, 0, 0, 0, 9];
+    let (record, detail) = one(run(&plan_of(&template, &[ie(1)]), &octets));
+    assert_eq!((record.event, record.octets), (Some(Event::Options), 0));
+    let detail = detail.unwrap();
+    assert_eq!((detail.extra.len(), detail.scopes), (2, Some(1)));
+    for wanted in [&[][..], &[ie(2)], &[ie(145)]] {
+        assert_eq!(run(&plan_of(&template, wanted), &octets), []);
+    }
 }

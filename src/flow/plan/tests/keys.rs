@@ -146,6 +146,8 @@ fn vrfs_fold_without_merging() {
     assert_eq!(vrf(5, 0), 0x0005_0005);
     assert_eq!(vrf(5, 6), 0x0003_0005);
     assert_eq!(vrf(0, 5), 0x0005_0000);
+    let alone = |id| flow(&[(ie(id), &[0xff, 0xff, 0, 5])]).key.vrf;
+    assert_eq!((alone(234), alone(235)), (0xffff_0005, 0xffff_0005));
 }
 
 #[test]

@@ -12,6 +12,8 @@ use crate::flow::Amount;
 use crate::flow::FlowBatch;
 use crate::flow::Lacks;
 use crate::flow::Records;
+use crate::flow::Report;
+use crate::flow::ReportPart;
 use crate::flow::RowEncoder;
 use crate::flowlog::ExportedDomains;
 use crate::wire::Version;
@@ -30,6 +32,11 @@ impl Numbers {
             ExportedDomains::PerExporter => 1,
         };
         Self { next }
+    }
+
+    /// That of the process itself, which is no exporter's. RFC 7011 §3.1.
+    pub(super) fn of_process() -> Self {
+        Self { next: 0 }
     }
 
     fn take(&mut self) -> u32 {
@@ -101,6 +108,46 @@ impl Domain {
         ready: &mut VecDeque<Message>,
     ) -> Result<(), Refused> {
         let place = self.place(records.sampling, numbers)?;
+        self.put(place, records, now, ready)?;
+        if let Some((_, open)) = self.open.get_mut(place) {
+            open.end_row(amount, now);
+        }
+        Ok(())
+    }
+
+    /// Adds what the process says of itself, as far as there is room for the
+    /// Templates; nothing waits for flows to follow.
+    pub(super) fn report(
+        &mut self,
+        report: &Report,
+        now: Moment,
+        records: &mut Records,
+        numbers: &mut Numbers,
+        ready: &mut VecDeque<Message>,
+    ) {
+        let Ok(place) = self.place(0, numbers) else {
+            return;
+        };
+        for part in ReportPart::ALL {
+            let written = self.encoder.encode_report(report, part, records);
+            if written.is_err() || self.put(place, records, now, ready).is_err() {
+                break;
+            }
+        }
+        let open = self.open.get(place);
+        if !open.is_some_and(|(_, open)| open.has_rows()) {
+            self.finish(place, now, ready);
+        }
+    }
+
+    /// Adds records to an open message, and before them what is new.
+    fn put(
+        &mut self,
+        place: usize,
+        records: &Records,
+        now: Moment,
+        ready: &mut VecDeque<Message>,
+    ) -> Result<(), Refused> {
         if records.is_new {
             self.announce(place, false, now, ready);
         }
@@ -110,9 +157,6 @@ impl Domain {
             if let (Some(template), Some((_, open))) = (template, self.open.get_mut(place)) {
                 open.writer.record(template, record);
             }
-        }
-        if let Some((_, open)) = self.open.get_mut(place) {
-            open.end_row(amount, now);
         }
         Ok(())
     }

@@ -2,9 +2,12 @@
 
 mod domain;
 mod open;
+mod report;
 
 #[cfg(test)]
 mod tests;
+
+pub use report::Account;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -19,9 +22,11 @@ use crate::flow::Lacks;
 use crate::flow::Records;
 use crate::flow::Unsent;
 use crate::flowlog::ExportedDomains;
+use crate::wire::Version;
 
 use domain::Domain;
 use domain::Numbers;
+use report::Reporter;
 
 /// How messages are built.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +101,7 @@ pub struct Stream {
     settings: StreamSettings,
     domains: HashMap<Option<(IpAddr, u32)>, Domain, RandomState>,
     numbers: Numbers,
+    reporter: Reporter,
     /// Records of the row at hand.
     records: Records,
     ready: VecDeque<Message>,
@@ -108,6 +114,7 @@ impl Stream {
             settings,
             domains: HashMap::default(),
             numbers: Numbers::new(settings.domains),
+            reporter: Reporter::new(settings.refresh),
             records: Records::default(),
             ready: VecDeque::new(),
         }
@@ -143,8 +150,41 @@ impl Stream {
         Ok(lacks)
     }
 
-    /// Finishes what was held long enough, and repeats Templates that are due.
+    /// Takes in how things stand, which the collector is told from time to
+    /// time; by v5 nothing can be told.
+    pub fn see(&mut self, account: Account, now: Moment) {
+        if self.settings.export.version != Version::V5 {
+            self.reporter.see(account, now);
+        }
+    }
+
+    /// Tells the account of the process (P-737), once there were flows: in the
+    /// domain all share, or in that of no exporter.
+    fn report(&mut self, now: Moment) {
+        if self.domains.is_empty() {
+            return;
+        }
+        let Some(report) = self.reporter.report(now) else {
+            return;
+        };
+        let Self {
+            settings,
+            domains,
+            records,
+            ready,
+            ..
+        } = self;
+        let domain = domains
+            .entry(None)
+            .or_insert_with(|| Domain::new(settings, now));
+        let mut number = Numbers::of_process();
+        domain.report(&report, now, records, &mut number, ready);
+    }
+
+    /// Finishes what was held long enough, and repeats Templates and reports
+    /// that are due.
     pub fn tick(&mut self, now: Moment) {
+        self.report(now);
         for domain in self.domains.values_mut() {
             domain.tick(now, &mut self.ready);
         }
@@ -159,7 +199,10 @@ impl Stream {
 
     /// When [`Self::tick`] has something to do, by the monotonic clock.
     pub fn due_ms(&self) -> Option<u64> {
-        self.domains.values().filter_map(Domain::due_ms).min()
+        let due = self.domains.values().filter_map(Domain::due_ms);
+        // Until there were flows, nothing is told.
+        let reports = self.reporter.due_ms().filter(|_| !self.domains.is_empty());
+        due.chain(reports).min()
     }
 
     /// The next finished message.

@@ -137,6 +137,15 @@ impl Consumer<Plan> for Reader {
 
 /// Flows of messages, Sets that could not be read, and what was reported lost.
 fn read(messages: &[Message]) -> (Vec<FlowRecord>, usize, u64) {
+    let (reader, views) = collect(messages);
+    // Nothing late will fill the gaps that are held open.
+    let missing = |view: &ExporterView| view.sequence.lost + view.sequence_pending;
+    let lost = views.iter().map(missing).sum();
+    (reader.flows, reader.unreadable, lost)
+}
+
+/// What a collector reads in messages, and what it knows of their domains.
+fn collect(messages: &[Message]) -> (Reader, Vec<ExporterView>) {
     let limits = Limits {
         definitions_per_second: 1_000_000,
         ..Limits::default()
@@ -156,10 +165,8 @@ fn read(messages: &[Message]) -> (Vec<FlowRecord>, usize, u64) {
         };
         sessions.datagram(&message.octets, peer, arrival, &mut reader);
     }
-    // Nothing late will fill the gaps that are held open.
-    let missing = |view: ExporterView| view.sequence.lost + view.sequence_pending;
-    let lost = sessions.exporters().map(missing).sum();
-    (reader.flows, reader.unreadable, lost)
+    let views = sessions.exporters().collect();
+    (reader, views)
 }
 
 fn sequences(messages: &[Message]) -> Vec<(u32, u32)> {
@@ -310,6 +317,77 @@ fn templates_are_repeated_by_time_when_nothing_flows() {
     assert_eq!(stream.due_ms(), Some(5_000 + 1_200_000));
     stream.tick(at(600_001));
     assert_eq!(stream.take(), None);
+}
+
+/// P-737.
+#[test]
+fn a_collector_is_told_what_did_not_reach_it() {
+    let lost = Account {
+        messages: 21,
+        records: 400,
+        octets: 30_000,
+        unsent: Amount {
+            records: 3,
+            octets: 300,
+            packets: 30,
+        },
+        ignored: 5,
+    };
+    let expected = [
+        (40, 30_000),
+        (41, 21),
+        (42, 400),
+        (166, 3),
+        (167, 30),
+        (168, 300),
+    ];
+    let expected = expected.map(|(id, value)| (ElementId::iana(id), value));
+    for version in [Version::V9, Version::Ipfix] {
+        for (domains, domain) in [
+            (ExportedDomains::One(7), 7),
+            (ExportedDomains::PerExporter, 0),
+        ] {
+            let mut stream = Stream::new(StreamSettings {
+                domains,
+                ..settings(version, 1_400)
+            });
+            stream.see(Account::default(), at(0));
+            // Nobody knows of it yet.
+            stream.tick(at(600_000));
+            assert_eq!((stream.take(), stream.due_ms()), (None, None));
+            add_all(&mut stream, &batch([flow(1)]), at(600_000));
+            stream.see(lost, at(600_500));
+            assert_eq!(stream.due_ms(), Some(0));
+            stream.tick(at(600_500));
+            stream.flush(at(601_000));
+            let messages = ready(&mut stream);
+            let (reader, views) = collect(&messages);
+            assert_eq!((reader.flows.len(), reader.unreadable), (1, 0));
+            let told: Vec<_> = views.iter().filter(|view| view.domain == domain).collect();
+            assert_eq!((told.len(), &told[0].statistics[..]), (1, &expected[..]));
+            let records: u64 = messages.iter().map(|message| message.records).sum();
+            assert_eq!(records, 3);
+            stream.see(lost, at(601_000));
+            stream.tick(at(601_000));
+            assert_eq!(stream.take(), None);
+        }
+    }
+}
+
+#[test]
+fn v5_has_no_report_and_waits_for_none() {
+    let mut stream = Stream::new(settings(Version::V5, 1_400));
+    stream.see(Account::default(), at(0));
+    add_all(&mut stream, &batch([flow(1)]), at(0));
+    stream.flush(at(0));
+    ready(&mut stream);
+    let account = Account {
+        messages: 1_000,
+        ..Account::default()
+    };
+    stream.see(account, at(600_001));
+    stream.tick(at(600_001));
+    assert_eq!((stream.take(), stream.due_ms()), (None, None));
 }
 
 #[test]
