@@ -83,13 +83,14 @@ pub(super) fn read_messages(
     stream.set_read_timeout(Some(patience)).unwrap();
     let mut octets = Vec::new();
     let mut buffer = vec![0; 1 << 20];
+    let mut is_over = false;
     loop {
         match stream.read(&mut buffer) {
             Ok(0) => break,
             Ok(length) => octets.extend_from_slice(&buffer[..length]),
-            // What was sent by now is read.
-            Err(_) if !reads() => break,
-            Err(_) => continue,
+            Err(_) if is_over => break,
+            // What was sent until now is read first.
+            Err(_) => is_over = !reads(),
         }
         while octets.len() >= 4 {
             let length = usize::from(u16::from_be_bytes([octets[2], octets[3]]));

@@ -88,8 +88,8 @@ fn second_flowlogd(messages: &[Vec<u8>], scaled: Sums, told: Sums, rate: Option<
     });
     assert_eq!(stored_where(&daemon, "TRUE"), told, "{what}");
     let rows = daemon.query(
-        "SELECT min(sampling), max(sampling), sum(packets * sampling), sum(bytes * sampling) \
-         FROM flows",
+        "SELECT min(rate), max(rate), sum(packets * rate), sum(bytes * rate) FROM \
+         (SELECT packets, bytes, COALESCE(sampling, 1) AS rate FROM flows) AS f",
     );
     let numbers: Vec<_> = rows[0]
         .iter()

@@ -37,6 +37,27 @@ pub(super) struct Sent {
 
 /// Flows in messages, as `flowlogd decode` reads them.
 pub(super) fn sent(messages: &[Vec<u8>]) -> Vec<Sent> {
+    let lines = decode(messages);
+    let of_each = lines.iter().zip(messages);
+    of_each
+        .flat_map(|(line, message)| of_message(line, message))
+        .collect()
+}
+
+/// How many messages have records of options.
+pub(super) fn with_options(messages: &[Vec<u8>]) -> u64 {
+    let lines = decode(messages);
+    let with_options = lines.iter().filter(|line| {
+        let mut records = line["records"].as_array().unwrap().iter();
+        records.any(|record| record["kind"] == OPTIONS)
+    });
+    u64::try_from(with_options.count()).unwrap()
+}
+
+const OPTIONS: &str = "options-data";
+
+/// A line of `flowlogd decode` for each message, none of which has errors.
+fn decode(messages: &[Vec<u8>]) -> Vec<Value> {
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("sent.pcap");
     write_datagrams(&file, 9995, messages);
@@ -45,11 +66,10 @@ pub(super) fn sent(messages: &[Vec<u8>]) -> Vec<Sent> {
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
-    let flows = lines.zip(messages).flat_map(|(line, message)| {
-        assert_eq!(errors(&line), 0, "{line}");
-        of_message(&line, message)
-    });
-    flows.collect()
+    let lines: Vec<Value> = lines.collect();
+    assert!(lines.iter().all(|line| errors(line) == 0));
+    assert_eq!(lines.len(), messages.len());
+    lines
 }
 
 fn errors(line: &Value) -> usize {
@@ -68,7 +88,7 @@ fn of_message(line: &Value, message: &[u8]) -> Vec<Sent> {
         interval => interval,
     };
     let records = line["records"].as_array().unwrap().iter();
-    let data = records.filter(|record| record["kind"] != "options-data");
+    let data = records.filter(|record| record["kind"] != OPTIONS);
     data.map(|record| {
         let fields = record["fields"].as_object().unwrap();
         let since_boot = |name: &str| {

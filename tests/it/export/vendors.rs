@@ -5,15 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::nfacctd::{Counted, Nfacctd, expected};
+use super::nfacctd::Nfacctd;
 use super::receiver::Receiver;
-use super::told::{Flow, Sent, by_nfdump, sent};
+use super::told::{Flow, Sent, by_nfdump, sent, with_options};
 use super::tshark::Seen;
 use super::{VERSIONS, collectors, to_all};
 use crate::peers::{Nfcapd, feed};
@@ -29,16 +29,71 @@ const SECTIONS: [&str; 4] = [
     "unknown-srv6-ipfix-01",
 ];
 
-/// Flows that another collector reads otherwise than we.
+/// Flows that nfdump reads otherwise than we.
 struct Exception {
-    peer: &'static str,
     version: &'static str,
     capture: &'static str,
     flows: usize,
     reason: &'static str,
 }
 
-const EXCEPTIONS: &[Exception] = &[];
+const SECONDS: &str = "nfdump 1.7.1 reads no flowStartSeconds (150) and flowEndSeconds (151)";
+
+const EXCEPTIONS: &[Exception] = &[
+    Exception {
+        version: "v9",
+        capture: "procera-packetlogic-ipfix-01",
+        flows: 8,
+        reason: SECONDS, // Each has addresses of both families, one of them zero.
+    },
+    Exception {
+        version: "v9",
+        capture: "procera-packetlogic-ipfix-03",
+        flows: 26,
+        reason: SECONDS,
+    },
+    Exception {
+        version: "v10",
+        capture: "procera-packetlogic-ipfix-01",
+        flows: 8,
+        reason: SECONDS,
+    },
+    Exception {
+        version: "v10",
+        capture: "procera-packetlogic-ipfix-03",
+        flows: 26,
+        reason: SECONDS,
+    },
+    Exception {
+        version: "v10",
+        capture: "cisco-avc-ipfix-02",
+        flows: 12,
+        reason: "nfdump 1.7.1 reads no initiatorOctets (231) of IPFIX, but those of v9",
+    },
+];
+
+/// Captures some of whose flows nfacctd does not count in v9 and IPFIX, what
+/// they have, and why.
+const UNCOUNTED: [(&str, Sums, &str); 2] = [
+    (
+        "cisco-wlc-v9-01",
+        Sums {
+            flows: 19,
+            packets: 133_708,
+            bytes: 142_991_108,
+        },
+        "flows of stations, without addresses of IP",
+    ),
+    (
+        "cisco-avc-ipfix-02",
+        Sums {
+            flows: 12,
+            packets: 1_291,
+            bytes: 223_649,
+        },
+        "counters of the initiator only (231, 298)",
+    ),
+];
 
 #[test]
 fn other_collectors_read_what_becomes_of_the_vendor_corpus() {
@@ -79,7 +134,7 @@ fn other_collectors_read_what_becomes_of_the_vendor_corpus() {
         };
         output.by_tshark();
         output.by_nfcapd(&mut differences);
-        output.by_nfacctd(&mut differences);
+        output.by_nfacctd();
     }
     differences.check();
 }
@@ -132,7 +187,8 @@ impl Output<'_> {
         assert!(seen.ends == times(1), "{version}: ends");
     }
 
-    /// It multiplies by the rate of v5's header.
+    /// It multiplies by the rate of v5's header, and has types of ICMPv6 of
+    /// IPFIX only.
     fn by_nfcapd(&self, differences: &mut Differences) {
         let dir = TempDir::new().unwrap();
         let peer = Nfcapd::start(dir.path());
@@ -143,67 +199,80 @@ impl Output<'_> {
             theirs.flows.len(),
             theirs.gaps
         );
+        // It does not count records of options (RFC 7011 §3.1), and notices so
+        // with the next message.
+        let uncounted = match (self.version, self.messages.split_last()) {
+            ("v10", Some((_, but_last))) => with_options(but_last),
+            _ => 0,
+        };
+        assert_eq!(theirs.gaps, uncounted, "{}", self.version);
         assert_eq!(theirs.flows.len(), self.sent.len(), "{}", self.version);
         let flows = theirs.flows.iter().map(by_nfdump);
         for (at, (ours, theirs)) in self.sent.iter().zip(flows).enumerate() {
             let mut flow = ours.flow.clone();
             flow.packets *= ours.rate;
             flow.octets *= ours.rate;
+            if (self.version, flow.protocol) == ("v9", 58) {
+                flow.ports = [0; 2];
+            }
             if flow != theirs {
                 let what = format!("{flow:?}, not {theirs:?}");
-                differences.add(("nfcapd", self.version, self.parts.name(at)), what);
+                differences.add(self.version, self.parts.name(at), what);
             }
         }
     }
 
-    fn by_nfacctd(&self, differences: &mut Differences) {
+    /// Its times are compared beside softflowd: of flows that are older than
+    /// uptimes can tell it has others.
+    fn by_nfacctd(&self) {
         let dir = TempDir::new().unwrap();
-        let peer = Nfacctd::start(dir.path(), "");
-        let theirs = peer.count(&self.messages);
-        let count = |counted: &Counted| counted.values().map(|[flows, ..]| flows).sum::<u64>();
-        println!("    nfacctd {} flows", count(&theirs));
-        let ours = expected(&self.sent, self.version);
-        for (at, sent) in self.sent.iter().enumerate() {
-            let of_one = expected(std::slice::from_ref(sent), self.version);
-            for key in of_one.keys() {
-                if ours[key] != theirs.get(key).copied().unwrap_or_default() {
-                    let what = format!("{key:?} {:?}, not {:?}", ours[key], theirs.get(key));
-                    differences.add(("nfacctd", self.version, self.parts.name(at)), what);
-                }
+        let theirs = Nfacctd::start(dir.path(), "").count(&self.messages);
+        let sum = |which: usize| theirs.values().map(|counters| counters[which]).sum();
+        let mut theirs = Sums {
+            flows: sum(0),
+            packets: sum(1),
+            bytes: sum(2),
+        };
+        println!("    nfacctd {theirs:?}");
+        for (capture, sums, why) in UNCOUNTED {
+            if self.version != "v5" {
+                println!("    nfacctd, without {capture}: {sums:?}: {why}");
+                theirs.flows += sums.flows;
+                theirs.packets += sums.packets;
+                theirs.bytes += sums.bytes;
             }
         }
-        let unknown = theirs.keys().filter(|key| !ours.contains_key(*key));
-        println!(
-            "    of keys we do not have: {:?}",
-            unknown.collect::<Vec<_>>()
-        );
+        assert_eq!(theirs, sums(&self.sent), "{}", self.version);
     }
 }
 
-/// What others read otherwise, by peer, version and capture.
+/// What nfdump reads otherwise, by version and capture.
 #[derive(Default)]
-struct Differences(BTreeMap<(String, String, String), Vec<String>>);
+struct Differences(BTreeMap<(String, String), Vec<String>>);
 
 impl Differences {
-    fn add(&mut self, (peer, version, capture): (&str, &str, &str), what: String) {
-        let place = (peer.to_owned(), version.to_owned(), capture.to_owned());
+    fn add(&mut self, version: &str, capture: &str, what: String) {
+        let place = (version.to_owned(), capture.to_owned());
         self.0.entry(place).or_default().push(what);
     }
 
     /// They are those that are excepted, and as many.
-    fn check(&self) {
-        let found: BTreeMap<_, _> = self
-            .0
-            .iter()
-            .map(|(place, all)| (place, all.len()))
-            .collect();
-        for ((peer, version, capture), all) in &self.0 {
-            println!("{peer} {version} {capture}: {}\n    {}", all.len(), all[0]);
+    fn check(mut self) {
+        for exception in EXCEPTIONS {
+            let Exception {
+                version, capture, ..
+            } = exception;
+            let place = ((*version).to_owned(), (*capture).to_owned());
+            let found = self.0.remove(&place).unwrap_or_default();
+            let reason = exception.reason;
+            println!("nfdump, {version} {capture}: {}: {reason}", found.len());
+            assert_eq!(
+                found.len(),
+                exception.flows,
+                "{version} {capture}: {reason}"
+            );
         }
-        assert!(found.is_empty());
-        let _ = EXCEPTIONS
-            .iter()
-            .map(|e| (e.peer, e.version, e.capture, e.flows, e.reason));
+        assert!(self.0.is_empty(), "{:#?}", self.0);
     }
 }
 
@@ -251,7 +320,7 @@ fn records(stats: &Value, account: &str) -> u64 {
 }
 
 /// Replays a capture; how many datagrams it has.
-fn replay(capture: &PathBuf, daemon: &Daemon) -> u64 {
+fn replay(capture: &Path, daemon: &Daemon) -> u64 {
     let output = Command::new(PROGRAM)
         .args(["replay", "--rate", "2000", "--to"])
         .arg(format!("127.0.0.1:{}", daemon.port))
