@@ -1,9 +1,12 @@
 //! Programs that tests talk to, ended when dropped.
 
 use std::fs;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
+
+use serde_json::Value;
 
 use crate::support::{PATIENCE, free_port, search_path};
 use crate::traffic::Sums;
@@ -26,10 +29,10 @@ impl Drop for Ended {
     }
 }
 
-/// A program that may be in a system folder.
+/// A program that may be in a system folder; it tells times in UTC.
 pub(crate) fn command(program: &str) -> Command {
     let mut command = Command::new(program);
-    command.env("PATH", search_path());
+    command.env("PATH", search_path()).env("TZ", "UTC");
     command
 }
 
@@ -46,7 +49,7 @@ pub(crate) fn run(program: &str, arguments: &str) -> String {
 }
 
 /// Waits for what another program does without saying so.
-pub(crate) fn wait_for(what: &str, holds: impl Fn() -> bool) {
+pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < deadline, "waited in vain for {what}");
@@ -56,11 +59,39 @@ pub(crate) fn wait_for(what: &str, holds: impl Fn() -> bool) {
 
 /// Whether a UDP socket is bound to a port in this thread's network.
 pub(crate) fn is_bound(port: u16) -> bool {
-    let port = format!(":{port:04X} ");
-    ["udp", "udp6"].iter().any(|table| {
-        fs::read_to_string(format!("/proc/thread-self/net/{table}"))
-            .is_ok_and(|sockets| sockets.contains(&port))
-    })
+    !waiting(port).is_empty()
+}
+
+/// Octets that wait in each UDP socket bound to a port in this thread's network.
+fn waiting(port: u16) -> Vec<u64> {
+    let port = format!(":{port:04X}");
+    let tables = ["udp", "udp6"].map(|table| {
+        let sockets = fs::read_to_string(format!("/proc/thread-self/net/{table}"));
+        sockets.unwrap_or_default()
+    });
+    let sockets = tables.iter().flat_map(|table| table.lines());
+    let octets = sockets.filter_map(|socket| {
+        let mut words = socket.split_whitespace().skip(1);
+        let is_here = words.next()?.ends_with(&port);
+        let (_, received) = words.nth(2)?.split_once(':')?;
+        is_here.then(|| u64::from_str_radix(received, 16).unwrap())
+    });
+    octets.collect()
+}
+
+/// Sends messages to a port of this host, none before the one ahead of it was
+/// taken: nothing is lost on the way.
+pub(crate) fn feed(port: u16, messages: &[Vec<u8>]) {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    socket.connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    for message in messages {
+        socket.send(message).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        while waiting(port).iter().any(|octets| *octets > 0) {
+            assert!(Instant::now() < deadline, "port {port} is not read");
+            std::thread::yield_now();
+        }
+    }
 }
 
 /// nfcapd on a port of its own.
@@ -94,7 +125,12 @@ impl Nfcapd {
     }
 
     /// Ends it, which writes its file, and sums what it stored.
-    pub(crate) fn stop(mut self) -> Sums {
+    pub(crate) fn stop(self) -> Sums {
+        self.read().sums
+    }
+
+    /// The same, with each flow.
+    pub(crate) fn read(mut self) -> Stored {
         self.child.terminate();
         let said = run("nfdump", &format!("-R {} -I", self.dir.display()));
         let number = |name: &str| {
@@ -102,10 +138,25 @@ impl Nfcapd {
             line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
                 .unwrap_or_else(|| panic!("nfdump says no {name} in {said}"))
         };
-        Sums {
-            flows: number("Flows:"),
-            packets: number("Packets:"),
-            bytes: number("Bytes:"),
+        let flows = run("nfdump", &format!("-R {} -o json", self.dir.display()));
+        Stored {
+            sums: Sums {
+                flows: number("Flows:"),
+                packets: number("Packets:"),
+                bytes: number("Bytes:"),
+            },
+            gaps: number("Sequence failures:"),
+            flows: serde_json::from_str(&flows).unwrap(),
         }
     }
+}
+
+/// What nfcapd stored.
+pub(crate) struct Stored {
+    /// Without events.
+    pub(crate) sums: Sums,
+    /// Sequence numbers that are not what those before lead to.
+    pub(crate) gaps: u64,
+    /// Each flow and event, in the order they came, as nfdump prints it.
+    pub(crate) flows: Vec<Value>,
 }

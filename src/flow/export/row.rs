@@ -35,7 +35,7 @@ impl Row {
         })
     }
 
-    /// Works out the uptimes; a time that is 2^31 ms or more from `now_ms`
+    /// Works out the uptimes; a time that is about 2^31 ms or more from `now_ms`
     /// would be read as another, so it becomes the nearest that is not (P-714).
     pub(super) fn place(&mut self, boot_ms: u64, now_ms: u64) -> Lacks {
         let (first, last) = (
@@ -125,8 +125,10 @@ impl Row {
     }
 }
 
-/// How far from the header's uptime one of 32 bits can be told.
-const REACH_MS: u64 = (1 << 31) - 1;
+/// How far from the time of encoding an uptime of 32 bits is told: from the
+/// header's, which is later by as long as the record waits, it is then less than
+/// 2^31 ms, unless it waits for more than an hour.
+const REACH_MS: u64 = (1 << 31) - 3_600_000;
 
 /// Milliseconds since boot, modulo 2^32, also before it.
 fn uptime(ms: u64, boot_ms: u64) -> u32 {

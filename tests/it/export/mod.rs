@@ -5,7 +5,12 @@ mod away;
 mod chain;
 mod change;
 mod decoders;
+mod nfacctd;
 mod receiver;
+mod sampled;
+mod told;
+mod tshark;
+mod vendors;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,8 +18,18 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::exporters::softflowd;
-use crate::support::Daemon;
+use crate::support::{Daemon, flow_log};
 use crate::traffic::{Sums, write_capture};
+
+const VERSIONS: [&str; 3] = ["v5", "v9", "v10"];
+
+/// One flow log that stores its flows and re-exports them in each version.
+fn to_all(ports: [u16; 3]) -> String {
+    let outputs = VERSIONS.iter().zip(ports).map(|(version, port)| {
+        format!("[[flow-log.netflow]]\nserver = \"127.0.0.1:{port}\"\nversion = \"{version}\"\n")
+    });
+    flow_log("cache = \"off\"\noutput = \"all\"\n") + &outputs.collect::<String>()
+}
 
 /// Flows of the capture that softflowd reads.
 const FLOWS: u32 = 320;
@@ -27,13 +42,11 @@ fn capture(dir: &Path, with_ipv6: bool) -> (PathBuf, Sums) {
     (path, sums)
 }
 
-/// Has softflowd export the capture, and waits until all rows have ended at all
-/// collectors, of which there are `collectors`.
-fn export(version: &str, capture: &Path, daemon: &Daemon, collectors: u64) {
-    assert_eq!(
-        softflowd(version, capture, &[daemon.port]),
-        u64::from(FLOWS)
-    );
+/// Has softflowd export the capture to a daemon and a port beside it, and waits
+/// until all rows have ended at all collectors, of which there are `collectors`.
+fn export(version: &str, capture: &Path, daemon: &Daemon, beside: u16, collectors: u64) {
+    let ports = [daemon.port, beside];
+    assert_eq!(softflowd(version, capture, &ports), u64::from(FLOWS));
     settle(daemon, u64::from(FLOWS) * collectors);
 }
 
@@ -61,6 +74,7 @@ struct Collector {
     failures: BTreeMap<String, u64>,
     lacking: BTreeMap<String, u64>,
     sessions: u64,
+    messages: usize,
 }
 
 /// All collectors, by name.
@@ -92,5 +106,6 @@ fn collector(of: &Value) -> Collector {
         failures: counts("failures", &number),
         lacking: counts("lacking", &number),
         sessions: number(&of["sessions"]),
+        messages: usize::try_from(number(&of["messages"])).unwrap(),
     }
 }

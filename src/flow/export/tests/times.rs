@@ -62,9 +62,32 @@ fn a_time_that_uptimes_cannot_tell_is_the_nearest_they_can() {
     assert_eq!(with(Version::V9, true), Lacks::empty());
     assert_eq!(with(Version::Ipfix, false), Lacks::empty());
     assert_eq!(with(Version::V5, false), Lacks::TIME | Lacks::ABSENCE);
-    record.start_ms += 1;
+    record.start_ms += HOUR_MS;
     let (outcomes, _) = through(settings(Version::V9), &[(record, None)]);
     assert_eq!(outcomes, [Ok((1, Lacks::empty()))]);
+}
+
+const HOUR_MS: u64 = 3_600_000;
+
+/// Else it would be read as one to come.
+#[test]
+fn a_time_that_uptimes_cannot_tell_is_past_in_a_header_that_comes_later() {
+    let settings = settings(Version::V5);
+    let mut encoder = RowEncoder::new(settings);
+    encoder.set_now(NOW_MS);
+    let mut record = tcp();
+    (record.start_ms, record.end_ms) = (1, 2);
+    let mut records = Records::default();
+    let rows = batch(&[(record, None)]);
+    let lacks = encoder.encode(&rows, 0, &mut records).unwrap();
+    assert!(lacks.contains(Lacks::TIME));
+    let octets = records.iter().next().unwrap();
+    let first = u32::from_be_bytes(octets[24..28].try_into().unwrap());
+    for (later_ms, is_past) in [(0, true), (HOUR_MS - 1, true), (HOUR_MS, false)] {
+        let uptime = (NOW_MS + later_ms - settings.boot_ms) & u64::from(u32::MAX);
+        let ago = u32::try_from(uptime).unwrap().wrapping_sub(first);
+        assert_eq!(ago < 1 << 31, is_past, "{later_ms} ms later");
+    }
 }
 
 /// As long as it is not told the time, an encoder measures from the boot.
