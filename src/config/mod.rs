@@ -7,6 +7,7 @@
 
 mod access;
 mod cache;
+mod control;
 mod exporters;
 mod flow_log;
 mod http;
@@ -30,6 +31,7 @@ use toml::de::DeTable;
 
 pub use access::{AccessKey, Permission};
 pub use cache::Cache;
+pub use control::{Control, Credential, Product};
 pub use exporters::{Exporters, Sampling, SamplingUse, TemplateScope};
 pub use http::Http;
 pub use journal::{Journal, WhenFull};
@@ -71,6 +73,8 @@ pub struct Config {
     pub logstore: LogStore,
     /// Who may use the embedded log store's SLS API; everybody if empty.
     pub access_keys: Vec<AccessKey>,
+    /// The clouds' flow-log APIs.
+    pub control: Control,
     /// Metrics, health and the admin API.
     pub http: Http,
     /// What the daemon says about itself.
@@ -148,6 +152,10 @@ impl Config {
             journal: table.section("journal", Journal::read),
             logstore,
             access_keys: access::read(table),
+            control: Control {
+                credentials: control::credentials(table),
+                ..table.section("control", Control::read)
+            },
             http: table.section("http", |table| Http::read(table, query_timeout)),
             log: table.section("log", Log::read),
             state: table.section("state", State::read),
@@ -169,6 +177,7 @@ impl Default for Config {
             journal: Journal::default(),
             logstore: LogStore::default(),
             access_keys: Vec::new(),
+            control: Control::default(),
             http: Http::default(),
             log: Log::default(),
             state: State::default(),

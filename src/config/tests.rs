@@ -94,6 +94,21 @@ fn shown_device() -> Device {
     }
 }
 
+fn shown_credential() -> Credential {
+    Credential {
+        id: "LTAI5tExample".to_owned(),
+        secret_file: "/etc/flowlogd/credentials/terraform".into(),
+        token_file: Some("/run/flowlogd/token".into()),
+        account: Some("1234567890123456".to_owned()),
+        products: vec![
+            Product::Smartag,
+            Product::ExpressConnectRouter,
+            Product::Vpc,
+        ],
+        actions: vec!["*".to_owned()],
+    }
+}
+
 /// What the example shows where there is no default to show.
 fn shown() -> Config {
     let mut shown = Config::default();
@@ -121,6 +136,8 @@ fn shown() -> Config {
         projects: vec!["*".to_owned()],
         permission: Permission::ReadWrite,
     }];
+    shown.control.destinations = vec!["192.0.2.0/24".parse().unwrap()];
+    shown.control.credentials = vec![shown_credential()];
     shown.logstore.dir = Some("/var/lib/flowlogd/logstore".into());
     shown.logstore.disk_budget = Some(10 << 30);
     shown.state.dir = Some("/var/lib/flowlogd".into());

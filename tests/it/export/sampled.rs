@@ -25,7 +25,9 @@ const METERED: Sums = Sums {
 };
 
 /// How an exporter says its rate.
-const INPUTS: [(&str, fn(u32) -> Vec<Vec<u8>>); 3] = [("v5", v5), ("v9", v9), ("v10", ipfix)];
+const INPUTS: [(&str, Exporter); 3] = [("v5", v5), ("v9", v9), ("v10", ipfix)];
+
+type Exporter = fn(u32) -> Vec<Vec<u8>>;
 
 #[test]
 fn sampled_flows_are_raw_with_their_rate_or_normalised_without() {

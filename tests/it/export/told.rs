@@ -98,7 +98,7 @@ fn of_message(line: &Value, message: &[u8]) -> Vec<Sent> {
         let times = ["Start", "End"].map(|end| {
             let milliseconds = number(fields, &[&format!("flow{end}Milliseconds")]);
             let seconds = number(fields, &[&format!("flow{end}Seconds")]);
-            let absolute = milliseconds.or(seconds.map(|seconds| seconds * 1000));
+            let absolute = milliseconds.or_else(|| seconds.map(|seconds| seconds * 1000));
             absolute.or_else(|| since_boot(&format!("flow{end}SysUpTime")))
         });
         Sent {
@@ -151,7 +151,7 @@ fn number(fields: &Map<String, Value>, names: &[&str]) -> Option<u64> {
 fn host(text: Option<&str>) -> IpAddr {
     let address = text.map(|text| text.parse::<IpAddr>().unwrap());
     let told = address.filter(|address| !address.is_unspecified());
-    told.unwrap_or(Ipv4Addr::UNSPECIFIED.into())
+    told.unwrap_or_else(|| Ipv4Addr::UNSPECIFIED.into())
 }
 
 /// A flow as nfdump prints it in JSON.
