@@ -292,7 +292,7 @@ fn every_problem_is_reported_at_once() {
             "flow-log[2].netflow-server: missing, but the output needs it \
              (name the collector, or use output = \"sls\")",
             "device[1].instance-id: another device is `x` too \
-             (list all its exporters and flow logs in one device)",
+             (list all its exporters in one device, or give each its own snid)",
             "device[2].instance-id: must have 1 to 128 characters, not 0 \
              (it becomes a column of every row)",
             "device[2].exporters: names no exporter, so nothing can come from this device \

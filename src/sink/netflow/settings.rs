@@ -91,5 +91,6 @@ fn origin(target: &NetflowTarget) -> Origin {
 }
 
 /// Flows that began before the process did have times after its virtual boot
-/// (P-714); more than 24.8 days away uptimes turn around.
-const UP_BEFORE_START_MS: u64 = 20 * 86_400_000;
+/// (P-714), as far back as uptimes reach, 24.8 days less an hour: nfdump does not
+/// know that an uptime before boot has turned around.
+const UP_BEFORE_START_MS: u64 = (1 << 31) - 3_540_000;

@@ -20,7 +20,7 @@ struct World {
     quota: usize,
     may_reactivate: bool,
     destinations: Vec<Prefix>,
-    octet: u8,
+    seed: u64,
 }
 
 const OWN: &[SocketAddr] = &[SocketAddr::new(
@@ -74,7 +74,7 @@ impl World {
             quota: 10,
             may_reactivate: false,
             destinations: Vec::new(),
-            octet: 0,
+            seed: 0,
         }
     }
 
@@ -89,16 +89,18 @@ impl World {
     }
 
     fn create(&mut self, given: &Given<'_>) -> Result<String, Refused> {
-        let mut octet = self.octet;
+        let mut seed = self.seed;
         let mut random = |octets: &mut [u8]| {
-            octet = (octet + 1) % 252;
-            octets.fill(octet);
+            for octet in octets {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                *octet = seed.to_be_bytes()[0];
+            }
         };
         let mut ids = Ids::new(&mut random);
         let mut store = self.store.clone();
         let made = store.create(&HERE, given, "rg-x", &self.policy(), 7, &mut ids)?;
         let id = made.id.clone();
-        (self.store, self.octet) = (store, octet);
+        (self.store, self.seed) = (store, seed);
         Ok(id)
     }
 
