@@ -7,6 +7,8 @@ pub mod admin;
 #[cfg(feature = "logstore")]
 pub mod auth;
 #[cfg(feature = "logstore")]
+mod body;
+#[cfg(feature = "logstore")]
 mod guard;
 #[cfg(feature = "logstore")]
 mod server;
