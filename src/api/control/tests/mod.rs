@@ -6,6 +6,7 @@ mod kept;
 mod proof;
 mod refused;
 mod rejected;
+mod served;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
