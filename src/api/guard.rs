@@ -51,7 +51,7 @@ fn check(headers: &HeaderMap) -> Result<(), &'static str> {
 }
 
 /// Whether a Host is `localhost` or an address: a name could be anybody's.
-fn is_known(host: &str) -> bool {
+pub(super) fn is_known(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.parse::<u16>().is_ok() => name,
         _ => host,

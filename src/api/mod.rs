@@ -1,11 +1,18 @@
-//! HTTP: health, metrics, the admin API and the SLS API on one listener.
+//! HTTP: health, metrics, the admin API, the SLS API and the clouds' control
+//! APIs on one listener.
 //!
 //! The handlers know the daemon only through [`Backend`].
 
 #[cfg(feature = "logstore")]
 pub mod admin;
 #[cfg(feature = "logstore")]
+mod alibaba;
+#[cfg(feature = "logstore")]
 pub mod auth;
+#[cfg(feature = "logstore")]
+mod body;
+#[cfg(feature = "logstore")]
+pub mod control;
 #[cfg(feature = "logstore")]
 mod guard;
 #[cfg(feature = "logstore")]
@@ -14,6 +21,8 @@ mod server;
 pub mod sls;
 #[cfg(feature = "logstore")]
 mod stored;
+#[cfg(feature = "logstore")]
+mod tencent;
 
 use std::future::Future;
 use std::net::IpAddr;

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use super::{Backend, admin, guard, sls};
+use super::{Backend, admin, control, guard, sls};
 
 /// Where and how the HTTP listener serves.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,14 @@ pub struct Settings {
 pub struct Server {
     listener: TcpListener,
     settings: Settings,
+    fronts: Fronts,
+}
+
+/// What serves the paths that are not our own.
+#[derive(Clone, Debug, Default)]
+struct Fronts {
     sls: Option<Arc<sls::Front>>,
+    control: Option<Arc<control::Front>>,
 }
 
 impl Server {
@@ -46,14 +53,21 @@ impl Server {
         Ok(Self {
             listener,
             settings,
-            sls: None,
+            fronts: Fronts::default(),
         })
     }
 
     /// Serves the SLS API too.
-    pub fn with_sls(self, front: Arc<sls::Front>) -> Self {
-        let sls = Some(front);
-        Self { sls, ..self }
+    pub fn with_sls(mut self, front: Arc<sls::Front>) -> Self {
+        self.fronts.sls = Some(front);
+        self
+    }
+
+    /// Serves the clouds' control APIs too: all that is neither ours nor SLS's
+    /// is theirs to answer, so that each refusal has a shape they know.
+    pub fn with_control(mut self, front: Arc<control::Front>) -> Self {
+        self.fronts.control = Some(front);
+        self
     }
 
     /// The address in fact bound, for port 0.
@@ -73,14 +87,15 @@ impl Server {
         backend: Arc<dyn Backend>,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
-        let app = app(backend, self.sls, self.settings);
+        let app = app(backend, self.fronts, self.settings);
+        let app = app.into_make_service_with_connect_info::<SocketAddr>();
         axum::serve(self.listener, app)
             .with_graceful_shutdown(stop)
             .await
     }
 }
 
-fn app(backend: Arc<dyn Backend>, sls: Option<Arc<sls::Front>>, settings: Settings) -> Router {
+fn app(backend: Arc<dyn Backend>, fronts: Fronts, settings: Settings) -> Router {
     let admin = admin::router(backend)
         .layer(middleware::from_fn(guard::same_site))
         .layer(RequestBodyLimitLayer::new(settings.body_bytes_max))
@@ -88,26 +103,27 @@ fn app(backend: Arc<dyn Backend>, sls: Option<Arc<sls::Front>>, settings: Settin
             StatusCode::GATEWAY_TIMEOUT,
             settings.timeout,
         ));
-    match sls {
-        // Outermost: SLS has limits and refusals of its own.
-        Some(front) => admin.layer(middleware::from_fn_with_state(front, dispatch)),
-        None => admin,
-    }
+    // Outermost: the fronts have limits and refusals of their own.
+    admin.layer(middleware::from_fn_with_state(fronts, dispatch))
 }
 
-/// Hands requests for SLS to its front.
-async fn dispatch(State(front): State<Arc<sls::Front>>, request: Request, next: Next) -> Response {
-    if is_for_sls(&request) {
-        front.answer(request).await
-    } else {
-        next.run(request).await
+/// Hands requests that are not for ourselves to their front.
+async fn dispatch(State(fronts): State<Fronts>, request: Request, next: Next) -> Response {
+    if is_ours(&request) {
+        return next.run(request).await;
+    }
+    let is_sls = sls::is_sls(request.headers());
+    match (fronts.sls, fronts.control) {
+        (Some(front), _) if is_sls => front.answer(request).await,
+        (_, Some(front)) => front.answer(request).await,
+        (_, None) => next.run(request).await,
     }
 }
 
 /// Our own paths stay ours, whatever a request's headers say.
-fn is_for_sls(request: &Request) -> bool {
+fn is_ours(request: &Request) -> bool {
     let first = request.uri().path().split('/').nth(1).unwrap_or_default();
-    !RESERVED.contains(&first) && sls::is_sls(request.headers())
+    RESERVED.contains(&first)
 }
 
 /// First segments of our own paths.
@@ -120,27 +136,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_own_paths_are_never_those_of_sls() {
-        for (target, header, is_sls) in [
-            ("/metrics", "x-log-apiversion", false),
-            ("/api/v1/query", "x-log-apiversion", false),
-            (
-                "http://flow-proj.sls.local/healthz",
-                "x-log-apiversion",
-                false,
-            ),
-            ("/logstores", "x-log-apiversion", true),
-            ("/", "x-log-apiversion", true),
-            (
-                "http://flow-proj.sls.local:80/logstores/api",
-                "x-log-apiversion",
-                true,
-            ),
-            ("/logstores", "accept", false),
+    fn our_own_paths_are_never_those_of_another_api() {
+        for (target, is_own) in [
+            ("/metrics", true),
+            ("/api/v1/query", true),
+            ("http://flow-proj.sls.local/healthz", true),
+            ("/logstores", false),
+            ("/", false),
+            ("/v2/index.php", false),
+            ("http://flow-proj.sls.local:80/logstores/api", false),
         ] {
-            let request = Request::builder().uri(target).header(header, "0.6.0");
+            let request = Request::builder().uri(target);
+            let request = request.header("x-log-apiversion", "0.6.0");
             let request = request.body(Body::empty()).unwrap();
-            assert_eq!(is_for_sls(&request), is_sls, "{target} {header}");
+            assert_eq!(is_ours(&request), is_own, "{target}");
         }
     }
 }

@@ -48,7 +48,14 @@ const IMPURE: [&str; 14] = [
 ];
 
 /// Rooms within a room, each with a door of its own.
-const INNER_ROOMS: [&str; 3] = ["api::auth", "api::sls", "sink::sls"];
+const INNER_ROOMS: [&str; 6] = [
+    "api::auth",
+    "api::control",
+    "api::sls",
+    "flowlog::control",
+    "flowlog::control::sag",
+    "sink::sls",
+];
 
 /// How output is printed; only the last room speaks to a person.
 const PRINTING: [&str; 4] = ["eprint!", "eprintln!", "print!", "println!"];

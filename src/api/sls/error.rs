@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::api::auth::sls::Denial;
+use crate::api::body::Unread;
 
 /// A refusal: `{"errorCode", "errorMessage"}` under an HTTP status.
 ///
@@ -113,6 +114,17 @@ impl From<Denial> for Failure {
             Denial::Mismatch | Denial::BodyMismatch => unauthorized("SignatureNotMatch"),
             Denial::Malformed(_) => Self::bad("ParameterInvalid", message),
             Denial::Expired { .. } => Self::bad("RequestTimeExpired", message),
+        }
+    }
+}
+
+impl From<Unread> for Failure {
+    fn from(unread: Unread) -> Self {
+        let message = unread.to_string();
+        match unread {
+            Unread::TooLarge { octets, octets_max } => Self::too_large(octets, octets_max),
+            Unread::Cut => Self::bad("PostBodyInvalid", message),
+            Unread::Late => Self::new(StatusCode::REQUEST_TIMEOUT, "RequestBodyTimeout", message),
         }
     }
 }

@@ -14,8 +14,9 @@ use tokio::sync::{Mutex, Semaphore};
 
 use super::groups::ConsumerGroups;
 use super::request::{Raw, Request};
-use super::{Backend, Failure, Hosts, body, put, route};
+use super::{Backend, Failure, Hosts, put, route};
 use crate::api::auth::{Keys, sls};
+use crate::api::body;
 
 /// Whether a request is one for SLS, by the marks that every client sets.
 pub fn is_sls(headers: &HeaderMap) -> bool {

@@ -14,7 +14,6 @@
 
 mod answer;
 mod backend;
-mod body;
 mod compress;
 mod consumers;
 mod cursors;

@@ -4,10 +4,26 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
-use axum::http::StatusCode;
 use bytes::{Bytes, BytesMut};
 
-use super::Failure;
+/// Why there is no body.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub(super) enum Unread {
+    /// It has more octets than are allowed.
+    #[error("the body has {octets} octets or more, which is over {octets_max}")]
+    TooLarge {
+        /// As many as were seen or told of.
+        octets: u64,
+        /// As many as may be.
+        octets_max: u64,
+    },
+    /// The connection broke within it.
+    #[error("the body ended early")]
+    Cut,
+    /// It did not come in time.
+    #[error("the body did not come in time")]
+    Late,
+}
 
 /// Reads a whole body.
 ///
@@ -17,24 +33,23 @@ pub(super) async fn read(
     body: Body,
     octets_max: usize,
     patience: Duration,
-) -> Result<Bytes, Failure> {
+) -> Result<Bytes, Unread> {
     let read = tokio::time::timeout(patience, read_up_to(body, octets_max));
-    read.await.unwrap_or_else(|_| {
-        let message = "the body did not come in time";
-        let status = StatusCode::REQUEST_TIMEOUT;
-        Err(Failure::new(status, "RequestBodyTimeout", message))
-    })
+    read.await.unwrap_or(Err(Unread::Late))
 }
 
-async fn read_up_to(mut body: Body, octets_max: usize) -> Result<Bytes, Failure> {
-    let too_large = |octets: u64| Failure::too_large(octets, octets_max as u64);
+async fn read_up_to(mut body: Body, octets_max: usize) -> Result<Bytes, Unread> {
+    let too_large = |octets| Unread::TooLarge {
+        octets,
+        octets_max: octets_max as u64,
+    };
     let told = body.size_hint().lower();
     if told > octets_max as u64 {
         return Err(too_large(told));
     }
     let mut whole = BytesMut::new();
     while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-        let frame = frame.map_err(|_| Failure::bad("PostBodyInvalid", "the body ended early"))?;
+        let frame = frame.map_err(|_| Unread::Cut)?;
         let Ok(data) = frame.into_data() else {
             continue;
         };
@@ -56,7 +71,11 @@ mod tests {
         let patience = Duration::from_secs(5);
         let whole = read(Body::from("12345"), 5, patience).await;
         assert_eq!(whole.unwrap(), "12345");
-        let refusal = read(Body::from("123456"), 5, patience).await.unwrap_err();
-        assert_eq!(refusal, Failure::too_large(6, 5));
+        let refusal = read(Body::from("123456"), 5, patience).await;
+        let too_large = Unread::TooLarge {
+            octets: 6,
+            octets_max: 5,
+        };
+        assert_eq!(refusal, Err(too_large));
     }
 }

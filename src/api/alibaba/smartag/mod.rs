@@ -1,0 +1,104 @@
+//! Smart Access Gateway, 2018-03-13: ten actions on its flow logs
+//! (control-plane.md §1).
+//!
+//! What they mean is said by [`Store`](crate::flowlog::control::sag::Store);
+//! here are their parameters, answers and errors.
+
+mod answers;
+mod errors;
+mod params;
+mod write;
+
+use super::Tree;
+use super::failure::Failure;
+use crate::api::auth::Product;
+use crate::api::auth::control::Proof;
+use crate::api::control::Request;
+
+use params::Params;
+use write::{Call, Write};
+
+/// The version that means this product.
+pub(super) const VERSION: &str = "2018-03-13";
+
+/// The product's name in errors.
+pub(super) const PRODUCT: &str = "Smartag";
+
+/// Actions as they are documented, and what each does. It is Active and
+/// Deactive here, and Name where the filter says FlowLogName.
+const ACTIONS: [(&str, Action); 10] = [
+    ("ActiveFlowLog", Action::Write(Write::Activate)),
+    ("AssociateFlowLog", Action::Write(Write::Associate)),
+    ("CreateFlowLog", Action::Write(Write::Create)),
+    ("DeactiveFlowLog", Action::Write(Write::Deactivate)),
+    ("DeleteFlowLog", Action::Write(Write::Delete)),
+    ("DescribeFlowLogSags", Action::Read(Read::Bound)),
+    ("DescribeFlowLogs", Action::Read(Read::FlowLogs)),
+    ("DescribeUnbindFlowLogSags", Action::Read(Read::Unbound)),
+    ("DisassociateFlowLog", Action::Write(Write::Disassociate)),
+    ("ModifyFlowLogAttribute", Action::Write(Write::Modify)),
+];
+
+/// What can be asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Action {
+    Read(Read),
+    Write(Write),
+}
+
+/// Actions that only look.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Read {
+    FlowLogs,
+    /// Gateways of a flow log.
+    Bound,
+    /// Gateways that have none.
+    Unbound,
+}
+
+/// Answers a request that is believed.
+///
+/// # Errors
+/// It is refused; nothing was changed.
+pub(super) async fn answer(
+    request: &Request<'_>,
+    proof: Proof<'_>,
+    action: &str,
+) -> Result<Tree, Failure> {
+    let mut actions = ACTIONS.into_iter();
+    let (name, action) = actions
+        .find(|(name, _)| *name == action)
+        .ok_or_else(Failure::no_action)?;
+    let arrived = request.raw.arrived();
+    let credential = proof.credential;
+    let account = credential.and_then(|credential| credential.account_uid.as_deref());
+    let params = Params::new(arrived.merged(), account.unwrap_or_default());
+    let key_id = credential.map(|credential| credential.id.as_str());
+    let right = format!("smartag:{name}");
+    let allowed = if proof.may(Product::Smartag, name) {
+        Ok(())
+    } else {
+        let key_id = key_id.unwrap_or_default();
+        Err(Failure::forbidden(right.clone(), key_id))
+    };
+    match action {
+        Action::Read(read) => {
+            allowed?;
+            let made = request.desk.control.look();
+            answers::read(read, &params, &made)
+        }
+        Action::Write(write) => {
+            let call = Call {
+                write,
+                action: right,
+                params,
+                key_id: key_id.map(str::to_owned),
+                from: request.raw.from,
+                request: request.id,
+                now: request.now,
+                desk: request.desk.clone(),
+            };
+            call.answer(allowed).await
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What a front is told at its start.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Clock, Window};
+use crate::api::auth::{Credentials, Replays};
+use crate::flowlog::Prefix;
+
+/// What a front is told at its start.
+pub struct Settings {
+    /// Who may do what; open is for listeners that only this host reaches.
+    pub credentials: Credentials,
+    /// What requests are held against.
+    pub window: Window,
+    /// Nonces that are kept for each key.
+    pub replays_max: usize,
+    /// Octets of a body.
+    pub body_bytes_max: usize,
+    /// Time a body may take to come.
+    pub body_timeout: Duration,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where ids of requests come from.
+    pub random: Random,
+    /// Rules for flow logs of Smart Access Gateways.
+    pub sag: SagRules,
+}
+
+/// Fills octets so that nobody can guess them.
+pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
+
+impl Settings {
+    /// Octets of a body: the longest of the captured requests has 2 KiB.
+    pub const BODY_BYTES_MAX: usize = 1 << 20;
+    /// The largest body on a line of 1 Mbit/s.
+    pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// Defaults, for these credentials.
+    pub fn new(credentials: Credentials, clock: Clock, random: Random) -> Self {
+        Self {
+            credentials,
+            window: Window::default(),
+            replays_max: Replays::NONCES_MAX,
+            body_bytes_max: Self::BODY_BYTES_MAX,
+            body_timeout: Self::BODY_TIMEOUT,
+            clock,
+            random,
+            sag: SagRules::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("credentials", &self.credentials)
+            .field("window", &self.window)
+            .field("replays_max", &self.replays_max)
+            .field("body_bytes_max", &self.body_bytes_max)
+            .field("body_timeout", &self.body_timeout)
+            .field("sag", &self.sag)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Rules for flow logs of Smart Access Gateways.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SagRules {
+    /// Flow logs of an account in a region, at most.
+    pub quota: usize,
+    /// Whether what is active may be made active again, as Terraform does.
+    pub may_reactivate: bool,
+    /// Resource group of flow logs that are made without one; never empty, as
+    /// Terraform insists on it.
+    pub resource_group: String,
+    /// Where flows may be sent to; empty is everywhere.
+    pub destinations: Vec<Prefix>,
+    /// Where this collector listens.
+    pub own: Vec<SocketAddr>,
+}
+
+impl Default for SagRules {
+    /// The vendor does not tell its quota.
+    fn default() -> Self {
+        Self {
+            quota: 10,
+            may_reactivate: true,
+            resource_group: "rg-acfmflowlogd000".to_owned(),
+            destinations: Vec::new(),
+            own: Vec::new(),
+        }
+    }
+}

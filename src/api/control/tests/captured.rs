@@ -1,0 +1,222 @@
+//! Requests that real clients sent, answered as those clients expect.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::api::auth::parameters;
+
+/// Clients of Alibaba Cloud: three SDKs for Python, one for node, and what
+/// Terraform does.
+const ALIBABA: [&str; 5] = ["alicore.", "popcore.", "tea.", "tearpc(", "teav2."];
+
+const GATEWAY: &str = "sag-39u6j9a49i03wk0001";
+
+/// Query and form of a request that is known to be well-formed.
+fn params(sent: &Sent) -> BTreeMap<String, String> {
+    let (_, query) = sent.target.split_once('?').unwrap_or_default();
+    let body = std::str::from_utf8(&sent.body).unwrap();
+    let both = [query, body].map(|text| parameters(text).unwrap());
+    both.into_iter().flatten().collect()
+}
+
+fn action(sent: &Sent) -> String {
+    let mut headers = sent.headers.iter();
+    let header = headers.find(|(name, _)| name.eq_ignore_ascii_case("x-acs-action"));
+    let header = header.map(|(_, action)| action.clone());
+    header.or_else(|| params(sent).remove("Action")).unwrap()
+}
+
+/// The flow log that a request names, in the state that the action needs.
+fn needed(sent: &Sent) -> State {
+    let (params, action) = (params(sent), action(sent));
+    let named = params.get("FlowLogId").map(String::as_str);
+    let id = match named {
+        Some("fl-notfound") => return State::default(),
+        Some(id) => id,
+        None if action == "CreateFlowLog" => return State::default(),
+        None => "fl-l934tsa5504yuc0001",
+    };
+    let is_bound = ["DisassociateFlowLog", "DescribeFlowLogSags"].contains(&&*action);
+    let is_active = action != "ActiveFlowLog";
+    stored(
+        id,
+        &params["RegionId"],
+        is_active,
+        is_bound.then_some(GATEWAY),
+    )
+}
+
+/// What a success tells, by action.
+fn told(sent: &Sent) -> Value {
+    let params = params(sent);
+    match &*action(sent) {
+        "CreateFlowLog" => json!({
+            "RequestId": ID, "FlowLogId": FIRST, "ResourceGroupId": "rg-acfmflowlogd000",
+        }),
+        "DescribeFlowLogs" => {
+            let page_size = params
+                .get("PageSize")
+                .map_or(10, |size| size.parse().unwrap());
+            let id = params
+                .get("FlowLogId")
+                .map_or("fl-l934tsa5504yuc0001", |id| id);
+            json!({
+                "RequestId": ID, "TotalCount": 1, "PageSize": page_size, "PageNumber": 1,
+                "FlowLogs": {"FlowLogSetType": [{
+                    "FlowLogId": id, "Name": "sag-flowlog-1", "Description": "d",
+                    "Status": "Active", "TotalSagNum": 0, "OutputType": "netflow",
+                    "ActiveAging": 300, "InactiveAging": 15, "NetflowServerIp": "192.168.0.2",
+                    "NetflowServerPort": 9995, "NetflowVersion": "V9",
+                    "ResourceGroupId": "rg-acfm2iu4fnc0001",
+                }]},
+            })
+        }
+        "DescribeFlowLogSags" => json!({
+            "RequestId": ID, "TotalCount": 1, "PageSize": 10, "PageNumber": 1,
+            "Sags": {"Sag": [{"SmartAGId": GATEWAY, "Name": "ruijie"}]},
+        }),
+        "DescribeUnbindFlowLogSags" => {
+            let free = [GATEWAY, "sag-active", "sag-single", "sag-standby"];
+            let free = free.map(|id| json!({"SmartAGId": id, "Name": "ruijie"}));
+            json!({"RequestId": ID, "Count": 4, "Sags": {"Sag": free}})
+        }
+        _ => json!({"RequestId": ID}),
+    }
+}
+
+#[tokio::test]
+async fn captured_requests_are_answered_as_their_clients_expect() {
+    let (mut good, mut unknown) = (0, 0);
+    for sent in captures(&ALIBABA) {
+        let label = &sent.label;
+        if [".ecr.", "badsecret", ".XML"]
+            .iter()
+            .any(|it| label.contains(it))
+        {
+            continue;
+        }
+        let memory = Arc::new(Memory::new(needed(&sent)));
+        let answer = sent.to(&front_of(&memory, settings(ours()))).await;
+        assert_eq!(answer.header("x-acs-request-id"), ID, "{label}");
+        if label.contains("notfound") {
+            unknown += 1;
+            let message = "The specified FlowLogId does not exist.";
+            answer.is_error(400, "InvalidFlowLogId.NotFound", message);
+        } else {
+            good += 1;
+            assert_eq!(answer.success(), told(&sent), "{label}");
+        }
+    }
+    assert_eq!((good, unknown), (34, 5));
+}
+
+/// To the octet, as clients that have no XML library take it apart.
+#[tokio::test]
+async fn captured_requests_for_xml_get_it() {
+    let answer_to = async |label| {
+        let sent = capture(label);
+        let memory = Arc::new(Memory::new(needed(&sent)));
+        sent.to(&front_of(&memory, settings(ours()))).await
+    };
+    let head = "<?xml version='1.0' encoding='UTF-8'?>";
+    let good = answer_to("alicore.do_action.XML").await;
+    assert_eq!((good.status, good.content_type()), (200, XML));
+    let root = "DeactiveFlowLogResponse";
+    let body = format!("{head}<{root}><RequestId>{ID}</RequestId></{root}>");
+    assert_eq!(good.body, body);
+    let bad = answer_to("alicore.do_action.XML.err").await;
+    assert_eq!((bad.status, bad.content_type()), (400, XML));
+    let code = "InvalidFlowLogId.NotFound";
+    let recommend = format!(
+        "https://api.aliyun.com/troubleshoot?q={code}&amp;product=Smartag&amp;requestId={ID}"
+    );
+    let body = format!(
+        "{head}<Error><RequestId>{ID}</RequestId><HostId>127.0.0.1:8099</HostId>\
+            <Code>{code}</Code><Message>The specified FlowLogId does not exist.</Message>\
+            <Recommend>{recommend}</Recommend></Error>"
+    );
+    assert_eq!(bad.body, body);
+}
+
+/// To the octet: one client takes the message apart.
+#[tokio::test]
+async fn a_bad_secret_is_told_what_should_have_been_signed() {
+    let memory = Arc::new(Memory::new(State::default()));
+    let front = front_of(&memory, settings(ours()));
+    let lines = include_str!("../../auth/testdata/control/captures.jsonl").lines();
+    let lines = lines.map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let (mut rpc, mut acs3) = (0, 0);
+    for line in lines {
+        let sent = Sent::of(&line);
+        let text = line["string_to_sign"].as_str().unwrap_or_default();
+        let message = match &*sent.label {
+            "alicore.badsecret" => {
+                rpc += 1;
+                format!(
+                    "Specified signature is not matched with our calculation. \
+                        server string to sign is:{text}"
+                )
+            }
+            "tea.badsecret" => {
+                acs3 += 1;
+                format!(
+                    "Specified signature does not match our calculation. \
+                        server StringToSign is [{text}]"
+                )
+            }
+            _ => continue,
+        };
+        let answer = sent.to(&front).await;
+        answer.is_error(400, "SignatureDoesNotMatch", &message);
+    }
+    assert_eq!((rpc, acs3), (1, 1));
+}
+
+#[tokio::test]
+async fn an_answer_is_written_as_the_vendor_writes_it() {
+    let (front, _) = open(State::default());
+    let created = "OutputType=netflow&NetflowServerIp=192.0.2.9";
+    let created = Sent::sag("CreateFlowLog", created).to(&front).await;
+    let body = format!(
+        r#"{{"RequestId":"{ID}","FlowLogId":"{FIRST}","ResourceGroupId":"rg-acfmflowlogd000"}}"#
+    );
+    assert_eq!(created.body, body);
+    let described = Sent::sag("DescribeFlowLogs", "Format=xml").to(&front).await;
+    assert_eq!((described.status, described.content_type()), (200, XML));
+    let body = format!(
+        "<?xml version='1.0' encoding='UTF-8'?><DescribeFlowLogsResponse>\
+            <RequestId>{ID}</RequestId><TotalCount>1</TotalCount><PageSize>10</PageSize>\
+            <PageNumber>1</PageNumber><FlowLogs><FlowLogSetType><FlowLogId>{FIRST}</FlowLogId>\
+            <Name></Name><Status>Active</Status><TotalSagNum>0</TotalSagNum>\
+            <OutputType>netflow</OutputType><ActiveAging>300</ActiveAging>\
+            <InactiveAging>15</InactiveAging><NetflowServerIp>192.0.2.9</NetflowServerIp>\
+            <NetflowServerPort>9995</NetflowServerPort><NetflowVersion>V9</NetflowVersion>\
+            <ResourceGroupId>rg-acfmflowlogd000</ResourceGroupId></FlowLogSetType></FlowLogs>\
+            </DescribeFlowLogsResponse>"
+    );
+    assert_eq!(described.body, body);
+    let missing = Sent::sag("DeleteFlowLog", "FlowLogId=fl-none")
+        .to(&front)
+        .await;
+    let code = "InvalidFlowLogId.NotFound";
+    let body = format!(
+        "{{\"RequestId\":\"{ID}\",\"HostId\":\"127.0.0.1:8099\",\"Code\":\"{code}\",\
+            \"Message\":\"The specified FlowLogId does not exist.\",\
+            \"Recommend\":\"https://api.aliyun.com/troubleshoot?q={code}&product=Smartag\
+            &requestId={ID}\"}}"
+    );
+    assert_eq!(missing.body, body);
+}
+
+/// Of the products that are not served yet, in their own shapes.
+#[tokio::test]
+async fn captured_requests_of_other_products_are_refused_in_their_shape() {
+    for sent in captures(&ALIBABA) {
+        if sent.label.contains(".ecr.") {
+            let memory = Arc::new(Memory::new(State::default()));
+            let answer = sent.to(&front_of(&memory, settings(ours()))).await;
+            let message = "Specified parameter Version is not valid.";
+            answer.is_error(400, "InvalidVersion", message);
+        }
+    }
+}
