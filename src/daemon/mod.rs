@@ -12,6 +12,7 @@
 //! ```
 
 mod answer;
+mod apis;
 mod backend;
 mod cell;
 mod clock;
@@ -26,6 +27,7 @@ mod ledger;
 mod losses;
 mod memory;
 mod metrics;
+mod register;
 mod relay;
 mod run;
 mod sampling;

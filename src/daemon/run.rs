@@ -20,7 +20,7 @@ use crate::daemon::service::Service;
 use crate::daemon::start::{self, Started};
 use crate::daemon::watch::Watch;
 use crate::daemon::worker::Command;
-use crate::daemon::{clock, front, memory, metrics};
+use crate::daemon::{apis, clock, front, memory, metrics};
 use crate::telemetry::Metrics;
 
 /// How often the log says what exporters do wrong.
@@ -85,8 +85,9 @@ impl Daemon {
         }
         tracing::info!("answering on http://{http}");
         let (stop_http, mut stopped) = watch::channel(false);
-        let front = front::front(config, started.service.ingest())?;
-        let server = server.with_sls(front);
+        let sls = front::front(config, started.service.ingest())?;
+        let apis = apis::apis(config, &started.service)?;
+        let server = server.with_sls(sls).with_control(apis);
         let backend: Arc<dyn Backend> = Arc::clone(&started.service) as _;
         let http_task = tokio::spawn(server.run(backend, async move {
             // The sender is only gone when the daemon is: the same thing.

@@ -38,7 +38,16 @@ fn named(config: &Config) -> Vec<(String, PathBuf)> {
         let place = format!("access-key[{index}].secret-file");
         (place, key.secret_file.clone())
     });
-    usual.chain(accounts).chain(keys).collect()
+    let credentials = config.control.credentials.iter().enumerate();
+    let credentials = credentials.flat_map(|(index, credential)| {
+        let secret = ("secret-file", Some(&credential.secret_file));
+        let token = ("token-file", credential.token_file.as_ref());
+        [secret, token].into_iter().filter_map(move |(key, path)| {
+            Some((format!("credential[{index}].{key}"), path?.clone()))
+        })
+    });
+    let all = usual.chain(accounts).chain(keys).chain(credentials);
+    all.collect()
 }
 
 /// Files that are there for the vendor's tools, if keys are looked for in them.
@@ -69,13 +78,16 @@ mod tests {
         let text = "\
             [sls]\naccess-key-file = \"/no/a\"\n\
             [sls.account.77]\naccess-key-file = \"/no/b\"\n\
-            [[access-key]]\nid = \"k\"\nsecret-file = \"/no/c\"\n";
+            [[access-key]]\nid = \"k\"\nsecret-file = \"/no/c\"\n\
+            [[credential]]\nid = \"k\"\nsecret-file = \"/no/d\"\ntoken-file = \"/no/e\"\n";
         let problems = secret_problems(&config(text));
         let shown: Vec<_> = problems.iter().map(ToString::to_string).collect();
         let expected = [
             ("sls.access-key-file", "/no/a"),
             ("sls.account.77.access-key-file", "/no/b"),
             ("access-key[0].secret-file", "/no/c"),
+            ("credential[0].secret-file", "/no/d"),
+            ("credential[0].token-file", "/no/e"),
         ];
         let expected = expected.map(|(place, path)| {
             format!("{place}: {path} does not exist (write it, or correct the path)")

@@ -11,11 +11,15 @@ use crate::daemon::exchange::Exchange;
 use crate::daemon::exporters::Exporters;
 use crate::daemon::ingest::Ingest;
 use crate::daemon::ledger::Ledger;
+use crate::daemon::register::{Register, Unchanged};
 use crate::daemon::relay::{self, Relays};
 use crate::daemon::settings;
 use crate::daemon::worker::{Command, Worker};
+use crate::flow::PlanSettings;
+use crate::flowlog::Definition;
 use crate::flowlog::Problem;
 use crate::flowlog::RoutingTable;
+use crate::flowlog::control::{Inventory, State};
 use crate::listen::Own;
 use crate::logstore::Limits;
 use crate::logstore::LogStore;
@@ -31,11 +35,19 @@ pub struct Service {
     is_stopping: AtomicBool,
 }
 
+/// A routing that can be put in force.
+struct Routing {
+    table: Arc<RoutingTable>,
+    plan: PlanSettings,
+}
+
 /// What a [`Service`] is made of.
 #[derive(Debug)]
 pub struct Parts {
     /// Routing table in force at the start.
     pub table: Arc<RoutingTable>,
+    /// What the APIs have made.
+    pub(super) register: Register,
     /// Where the process is reached.
     pub(super) own: Arc<Own>,
     /// The lanes, running.
@@ -74,29 +86,55 @@ impl Service {
     }
 
     /// Takes new flow logs, a new inventory, new relays and new ways to the
-    /// cloud into force.
+    /// cloud into force. What the APIs have made stays.
     ///
     /// # Errors
     /// They contradict each other or this host; what is in force stays.
     pub fn redefine(&self, config: &Config) -> Result<(), Vec<Problem>> {
-        let definition = &config.definition;
-        let table = Arc::new(RoutingTable::compile(definition, Some(&self.table()))?);
-        let relays = self.relays();
-        relays.go_by(&config.relays, |table| relay::give(self.workers(), &table))?;
-        let cloud = Arc::new(self.cloud.load().reloaded(config));
-        self.cloud.store(Arc::clone(&cloud));
-        self.parts.sender.redirect(cloud);
-        self.parts.ingest.go_by(settings::policy(config));
+        self.register().redefine(&config.definition, |definition| {
+            let routing = self.prepare(definition)?;
+            let relays = self.relays();
+            relays.go_by(&config.relays, |table| relay::give(self.workers(), &table))?;
+            let cloud = Arc::new(self.cloud.load().reloaded(config));
+            self.cloud.store(Arc::clone(&cloud));
+            self.parts.sender.redirect(cloud);
+            self.parts.ingest.go_by(settings::policy(config));
+            self.put_in_force(routing);
+            Ok(())
+        })
+    }
+
+    /// Changes what the APIs have made; durable and in force once this returns.
+    /// Blocks while the disk works.
+    ///
+    /// # Errors
+    /// The change cannot be, or cannot be kept.
+    pub(super) fn change(
+        &self,
+        edit: impl FnOnce(&mut State, &Inventory) -> bool,
+    ) -> Result<(), Unchanged> {
+        let prepare = |definition: &_| self.prepare(definition);
+        self.register()
+            .change(edit, prepare, |routing| self.put_in_force(routing))
+    }
+
+    fn prepare(&self, definition: &Definition) -> Result<Routing, Vec<Problem>> {
+        let table = RoutingTable::compile(definition, Some(&self.table()))?;
+        Ok(Routing {
+            table: Arc::new(table),
+            plan: settings::plan(definition),
+        })
+    }
+
+    fn put_in_force(&self, Routing { table, plan }: Routing) {
         for (id, destination) in self.parts.ingest.name(&table) {
             self.parts.sender.attend(id, destination);
         }
         self.table.store(Arc::clone(&table));
         self.parts.own.look();
-        let settings = settings::plan(definition);
         for worker in self.workers().iter() {
-            worker.tell(Command::Route(Arc::clone(&table), settings.clone()));
+            worker.tell(Command::Route(Arc::clone(&table), plan.clone()));
         }
-        Ok(())
     }
 
     /// Stops receiving and hands over what is in the lanes; returns when all
@@ -126,6 +164,21 @@ impl Service {
             .chain(ended)
             .chain(uncommitted)
             .collect()
+    }
+
+    /// What the APIs have made.
+    pub(super) fn register(&self) -> &Register {
+        &self.parts.register
+    }
+
+    /// Whether it ends, and takes no changes any more.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
+    }
+
+    /// Where the process is reached.
+    pub(super) fn own(&self) -> &Own {
+        &self.parts.own
     }
 
     /// The routing table in force.

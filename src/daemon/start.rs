@@ -22,6 +22,7 @@ use crate::daemon::exporters::Exporters;
 use crate::daemon::ingest::{self, Ingest};
 use crate::daemon::lane::{self, Lane};
 use crate::daemon::ledger::Ledger;
+use crate::daemon::register::Register;
 use crate::daemon::relay::Relays;
 use crate::daemon::sampling::SamplingPolicies;
 use crate::daemon::secrets::warn_of_secrets;
@@ -89,12 +90,8 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
         budget.reason
     );
     let settings = settings::log_store(config, dir, budget.store_bytes);
-    let store = LogStore::open(settings).context("cannot open the log store")?;
-    let store = Arc::new(store);
-    let table = match RoutingTable::compile(&config.definition, None) {
-        Ok(table) => Arc::new(table),
-        Err(problems) => anyhow::bail!("the flow logs contradict each other: {problems:?}"),
-    };
+    let store = Arc::new(LogStore::open(settings).context("cannot open the log store")?);
+    let (register, table) = routing(config, state)?;
     let bound = bind(config)?;
     for warning in &bound.warnings {
         tracing::warn!("{warning}");
@@ -127,6 +124,7 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
     let workers = workers(sockets.zip(lanes), builder.monotonic)?;
     let keeper = keeper(config, ingest.journal(), &workers)?;
     let service = Service::new(service::Parts {
+        register,
         table,
         own,
         workers,
@@ -149,6 +147,15 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
         keeper,
         addresses: bound.addresses,
     })
+}
+
+/// What the APIs have made, and the routing of that and the configuration.
+fn routing(config: &Config, state: &Path) -> Result<(Register, Arc<RoutingTable>)> {
+    let register = Register::open(state, &config.definition)?;
+    match RoutingTable::compile(&register.definition(), None) {
+        Ok(table) => Ok((register, Arc::new(table))),
+        Err(problems) => anyhow::bail!("the flow logs contradict each other: {problems:?}"),
+    }
 }
 
 /// Opens the journal, takes up what the last run left in it, and makes the ways

@@ -39,6 +39,11 @@ impl Own {
         !address.is_loopback() && all.any(|own| own == address)
     }
 
+    /// All addresses and ports, those of the interfaces too.
+    pub fn all(&self) -> Vec<SocketAddr> {
+        self.all.load().to_vec()
+    }
+
     /// Why nothing is to be sent to an address.
     pub fn refusal(&self, address: SocketAddr) -> Option<Refusal> {
         refusal(address, &self.all.load())

@@ -68,6 +68,7 @@ pub use catalog::Document;
 pub use catalog::LogstoreInfo;
 pub use catalog::LogstoreOptions;
 pub use catalog::ProjectInfo;
+pub use catalog::document;
 pub use error::AppendError;
 pub use error::OpenError;
 pub use error::StoreError;

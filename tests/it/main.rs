@@ -14,6 +14,7 @@ mod at_rest;
 mod bridge;
 mod canary;
 mod clients;
+mod control;
 mod corpus;
 mod cycles;
 mod disk;

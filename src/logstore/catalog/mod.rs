@@ -12,6 +12,7 @@
 
 mod changes;
 mod deletion;
+pub mod document;
 mod entries;
 mod error;
 mod file;
