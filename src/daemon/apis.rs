@@ -9,8 +9,7 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 
 use crate::api::auth::{Credential, Credentials, Pattern, Product};
-use crate::api::auth::control::Window;
-use crate::api::control::{Control, Edit, Front, Made, NotKept, SagRules, Settings};
+use crate::api::control::{Control, Edit, Front, Made, NotKept, SagRules, Settings, Window};
 use crate::config;
 use crate::config::Config;
 use crate::daemon::front::secret;
@@ -40,7 +39,11 @@ pub(super) fn apis(config: &Config, service: &Arc<Service>) -> Result<Arc<Front>
     let settings = Settings {
         window,
         sag,
-        ..Settings::new(credentials(control)?, Arc::new(Timestamp::now), Arc::new(random))
+        ..Settings::new(
+            credentials(control)?,
+            Arc::new(Timestamp::now),
+            Arc::new(random),
+        )
     };
     let control = Arc::new(Way(Arc::clone(service)));
     Ok(Arc::new(Front::new(control, settings)))
@@ -70,7 +73,11 @@ fn credential(credential: &config::Credential) -> Result<Credential> {
         token: token.map(read).transpose()?,
         account_uid: credential.account.clone(),
         products: products.collect(),
-        actions: credential.actions.iter().map(|text| Pattern::new(text)).collect(),
+        actions: credential
+            .actions
+            .iter()
+            .map(|text| Pattern::new(text))
+            .collect(),
     })
 }
 
@@ -83,25 +90,21 @@ impl Control for Way {
         Made { state, inventory }
     }
 
-    fn change(
-        &self,
-        edit: Edit,
-    ) -> Pin<Box<dyn Future<Output = Result<(), NotKept>> + Send + '_>> {
+    fn change(&self, edit: Edit) -> Pin<Box<dyn Future<Output = Result<(), NotKept>> + Send + '_>> {
         let service = Arc::clone(&self.0);
         Box::pin(async move {
             if service.is_stopping() {
                 return Err(NotKept::Stopping);
             }
             let changed = tokio::task::spawn_blocking(move || {
-                service.change(|state, inventory| {
-                    edit(state, inventory, &mut Ids::new(&mut random))
-                })
+                service
+                    .change(|state, inventory| edit(state, inventory, &mut Ids::new(&mut random)))
             });
             match changed.await {
                 Ok(Ok(())) => Ok(()),
-                Ok(Err(Unchanged::Contradiction(problems))) => {
-                    Err(NotKept::Contradiction(Unchanged::Contradiction(problems).to_string()))
-                }
+                Ok(Err(Unchanged::Contradiction(problems))) => Err(NotKept::Contradiction(
+                    Unchanged::Contradiction(problems).to_string(),
+                )),
                 Ok(Err(error @ Unchanged::Disk { .. })) => Err(NotKept::Disk(error.to_string())),
                 Err(panicked) => Err(NotKept::Disk(panicked.to_string())),
             }

@@ -170,13 +170,19 @@ fn live(client: &'static str) {
     let after = service.call("DescribeFlowLogs", &[]);
     assert_eq!(after["FlowLogs"], before["FlowLogs"]);
     let log = &after["FlowLogs"]["FlowLogSetType"][0];
-    assert_eq!((&log["TotalSagNum"], &log["Status"]), (&json!(2), &json!("Active")));
+    assert_eq!(
+        (&log["TotalSagNum"], &log["Status"]),
+        (&json!(2), &json!("Active"))
+    );
     send(&daemon, 2, 0);
     service.done("DisassociateFlowLog", &one);
     kept(&daemon, 3, 1);
     let free = service.call("DescribeUnbindFlowLogSags", &[]);
     let gateway = json!([{ "SmartAGId": "sag-one", "Name": "Branch one" }]);
-    assert_eq!((&free["Count"], &free["Sags"]["Sag"]), (&json!(1), &gateway));
+    assert_eq!(
+        (&free["Count"], &free["Sags"]["Sag"]),
+        (&json!(1), &gateway)
+    );
     send(&daemon, 3, 1);
     service.done("DisassociateFlowLog", &two);
     kept(&daemon, 3, 3);

@@ -53,7 +53,7 @@ pub struct Store {
 /// Whose flow logs a call is about: they are of one account and region.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope<'a> {
-    /// Account of the caller.
+    /// Account of the caller; without one it has gateways of every account.
     pub account: &'a str,
     /// Region that the call names.
     pub region: &'a str,
@@ -115,7 +115,8 @@ impl<'a> Scope<'a> {
 
     fn has_gateway(&self, gateway: &Gateway) -> bool {
         let is_or_any = |own: &Option<String>, asked| own.as_deref().is_none_or(|own| own == asked);
-        is_or_any(&gateway.region, self.region) && is_or_any(&gateway.account, self.account)
+        let is_own = self.account.is_empty() || is_or_any(&gateway.account, self.account);
+        is_own && is_or_any(&gateway.region, self.region)
     }
 }
 

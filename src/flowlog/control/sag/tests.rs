@@ -465,6 +465,17 @@ fn flow_logs_of_another_region_or_account_are_not_there() {
 }
 
 #[test]
+fn a_caller_without_an_account_has_the_gateways_of_all() {
+    let world = World::new();
+    let free = |account| {
+        let scope = Scope::new(account, "cn-shanghai").unwrap();
+        let free = world.store.describe_unbound(&scope, &world.inventory);
+        free.iter().any(|(id, _)| *id == "sag-foreign")
+    };
+    assert_eq!([free(""), free("5678"), free("1234")], [true, true, false]);
+}
+
+#[test]
 fn no_more_flow_logs_than_the_quota_are_made() {
     let mut world = World::new();
     world.quota = 2;
