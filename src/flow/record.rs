@@ -25,7 +25,7 @@ pub struct FlowKey {
     pub in_if: u32,
     /// Egress ifIndex.
     pub out_if: u32,
-    /// VRF of the direction that has one; of two, see [`folded_vrfs`].
+    /// VRF of the direction that has one; of two, see `folded_vrfs`.
     pub vrf: u32,
     /// Sampling (P-630).
     pub sampling: SamplingRate,

@@ -16,7 +16,7 @@ use super::pack::unpack;
 
 /// Writes rows as an Arrow IPC stream: schema, dictionaries, batch, end.
 ///
-/// Columns are packed (see [`super::pack`]), which costs less than the octets it
+/// Columns are packed into fewer octets, which costs less than the octets it
 /// saves; 8 KB are the schema's, however few the rows.
 ///
 /// # Errors
