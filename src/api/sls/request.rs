@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::host::is_same;
 use super::{Failure, Hosts, Place};
+use crate::api::auth;
 use crate::api::auth::sls::Head;
 use crate::api::auth::{Access, Caller};
 
@@ -228,34 +229,8 @@ impl Parameters {
 
 /// Splits and unescapes the query of a target.
 fn parameters(query: &str) -> Result<Vec<(String, String)>, Failure> {
-    let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    let pairs = pairs.map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        Some((unescape(name)?, unescape(value)?))
-    });
-    let pairs: Option<Vec<_>> = pairs.collect();
-    pairs.ok_or_else(|| Failure::parameter("the query string is not well-formed"))
-}
-
-/// Undoes `%XX`, and `+` as forms write a space.
-fn unescape(text: &str) -> Option<String> {
-    let mut octets = Vec::with_capacity(text.len());
-    let mut left = text.as_bytes();
-    while let Some((first, rest)) = left.split_first() {
-        left = rest;
-        octets.push(match first {
-            b'+' => b' ',
-            b'%' => {
-                let (digits, rest) = left.split_at_checked(2)?;
-                left = rest;
-                let digits = std::str::from_utf8(digits).ok()?;
-                let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-                u8::from_str_radix(digits, 16).ok().filter(|_| is_hex)?
-            }
-            other => *other,
-        });
-    }
-    String::from_utf8(octets).ok()
+    let ill_formed = |_| Failure::parameter("the query string is not well-formed");
+    auth::parameters(query).map_err(ill_formed)
 }
 
 #[cfg(test)]
