@@ -30,20 +30,7 @@ pub enum Permission {
 
 /// Reads all keys; without any, everybody who reaches the API may use it.
 pub(super) fn read(table: &mut Table<'_, '_>) -> Vec<AccessKey> {
-    let mut keys: Vec<AccessKey> = Vec::new();
-    let read = table.each("access-key", |table| access_key(table));
-    for (index, key) in read.into_iter().enumerate() {
-        if keys.iter().any(|other| other.id == key.id) {
-            let what = format!("`{}` is defined twice", key.id.escape_debug());
-            table.refuse(
-                &format!("access-key[{index}].id"),
-                what,
-                "give each its own id",
-            );
-        }
-        keys.push(key);
-    }
-    keys
+    table.each_once("access-key", |table| access_key(table), |key| &key.id)
 }
 
 fn access_key(table: &mut Table<'_, '_>) -> Option<AccessKey> {

@@ -101,17 +101,11 @@ impl Control {
 
 /// Reads all credentials.
 pub(super) fn credentials(table: &mut Table<'_, '_>) -> Vec<Credential> {
-    let mut credentials: Vec<Credential> = Vec::new();
-    let read = table.each("credential", |table| credential(table));
-    for (index, credential) in read.into_iter().enumerate() {
-        if credentials.iter().any(|other| other.id == credential.id) {
-            let place = format!("credential[{index}].id");
-            let what = format!("`{}` is defined twice", credential.id.escape_debug());
-            table.refuse(&place, what, "give each its own id");
-        }
-        credentials.push(credential);
-    }
-    credentials
+    table.each_once(
+        "credential",
+        |table| credential(table),
+        |credential| &credential.id,
+    )
 }
 
 fn credential(table: &mut Table<'_, '_>) -> Option<Credential> {

@@ -56,6 +56,25 @@ impl<'r, 'i> Table<'r, 'i> {
         tables.unwrap_or_default()
     }
 
+    /// The same of tables that each have an id of their own.
+    pub(super) fn each_once<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnMut(&mut Self) -> Option<T>,
+        id_of: impl Fn(&T) -> &str,
+    ) -> Vec<T> {
+        let all = self.each(key, read);
+        for (index, one) in all.iter().enumerate() {
+            let id = id_of(one);
+            if all.iter().take(index).any(|other| id_of(other) == id) {
+                let what = format!("`{}` is defined twice", id.escape_debug());
+                let place = format!("{key}[{index}].id");
+                self.refuse(&place, what, "give each its own id");
+            }
+        }
+        all
+    }
+
     /// What `read` makes of the values of a table whose keys are names; an
     /// absent one is empty.
     pub(super) fn named<T>(
