@@ -36,14 +36,10 @@ pub(super) fn apis(config: &Config, service: &Arc<Service>) -> Result<Arc<Front>
         destinations: control.destinations.clone(),
         own: service.own().all(),
     };
+    let clock = Arc::new(Timestamp::now);
     let settings = Settings {
         window,
-        sag,
-        ..Settings::new(
-            credentials(control)?,
-            Arc::new(Timestamp::now),
-            Arc::new(random),
-        )
+        ..Settings::new(credentials(control)?, sag, clock, Arc::new(random))
     };
     let control = Arc::new(Way(Arc::clone(service)));
     Ok(Arc::new(Front::new(control, settings)))

@@ -15,6 +15,8 @@ mod replay;
 pub mod sls;
 mod tencent;
 #[cfg(test)]
+pub(super) mod testing;
+#[cfg(test)]
 mod tests;
 
 pub use crate::sink::Secret;

@@ -38,8 +38,8 @@ impl Settings {
     /// The largest body on a line of 1 Mbit/s.
     pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-    /// Defaults, for these credentials.
-    pub fn new(credentials: Credentials, clock: Clock, random: Random) -> Self {
+    /// Defaults, for these credentials and rules.
+    pub fn new(credentials: Credentials, sag: SagRules, clock: Clock, random: Random) -> Self {
         Self {
             credentials,
             window: Window::default(),
@@ -48,7 +48,7 @@ impl Settings {
             body_timeout: Self::BODY_TIMEOUT,
             clock,
             random,
-            sag: SagRules::default(),
+            sag,
         }
     }
 }
@@ -80,17 +80,4 @@ pub struct SagRules {
     pub destinations: Vec<Prefix>,
     /// Where this collector listens.
     pub own: Vec<SocketAddr>,
-}
-
-impl Default for SagRules {
-    /// The vendor does not tell its quota.
-    fn default() -> Self {
-        Self {
-            quota: 10,
-            may_reactivate: true,
-            resource_group: "rg-acfmflowlogd000".to_owned(),
-            destinations: Vec::new(),
-            own: Vec::new(),
-        }
-    }
 }

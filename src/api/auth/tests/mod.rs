@@ -15,15 +15,8 @@ use serde_json::Value;
 
 use super::control::{Api, Denial, Proof, Scheme, Window, verify};
 use super::digest::{hex, hmac_sha1, hmac_sha256};
+use super::testing::{ALIBABA, CAPTURED_AT, STS, STS_TOKEN, TENCENT, credential, ours};
 use super::*;
-
-const ALIBABA: (&str, &str) = ("LTAItestAccessKeyId", "testAccessKeySecret");
-const TENCENT: (&str, &str) = ("AKIDtestSecretId", "testSecretKey");
-const STS: (&str, &str) = ("STS.testAk", "stsSecret");
-const STS_TOKEN: &str = "tok/en+==";
-
-/// In the middle of the captured requests.
-const CAPTURED_AT: &str = "2026-11-21T02:01:00Z";
 
 /// When the requests made here are signed.
 const SIGNED_AT: &str = "2026-01-02T03:04:05Z";
@@ -215,26 +208,6 @@ pub(super) fn lines(text: &str) -> Vec<Value> {
     lines
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
-}
-
-fn credential((id, secret): (&str, &str), token: Option<&str>) -> Credential {
-    Credential {
-        id: id.to_owned(),
-        secret: Secret::new(secret),
-        token: token.map(Secret::new),
-        account_uid: None,
-        products: Product::ALL.to_vec(),
-        actions: vec![Pattern::new("*")],
-    }
-}
-
-/// The keys that captures and vectors are signed with.
-fn ours() -> Credentials {
-    Credentials::new([
-        credential(ALIBABA, None),
-        credential(TENCENT, None),
-        credential(STS, Some(STS_TOKEN)),
-    ])
 }
 
 /// One well signed request of each scheme, with its secret.

@@ -17,12 +17,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::api::auth::{Credential, Credentials, Pattern, Product, Secret};
+use crate::api::auth::testing::{ALIBABA, CAPTURED_AT, credential, ours};
+use crate::api::auth::{Credentials, Pattern, Product};
 use crate::flowlog::Role;
 use crate::flowlog::control::Gateway;
-
-/// In the middle of the captured requests.
-const CAPTURED_AT: &str = "2026-11-21T02:01:00Z";
 
 /// What every request is named here.
 const ID: &str = "0A0A0A0A-0A0A-4A0A-8A0A-0A0A0A0A0A0A";
@@ -125,30 +123,17 @@ fn stored(id: &str, region: &str, is_active: bool, gateway: Option<&str>) -> Sta
     serde_json::from_value(state).unwrap()
 }
 
-fn credential(id: &str, secret: &str, token: Option<&str>) -> Credential {
-    Credential {
-        id: id.to_owned(),
-        secret: Secret::new(secret),
-        token: token.map(Secret::new),
-        account_uid: None,
-        products: Product::ALL.to_vec(),
-        actions: vec![Pattern::new("*")],
-    }
-}
-
-/// The keys that captures are signed with.
-fn ours() -> Credentials {
-    Credentials::new([
-        credential("LTAItestAccessKeyId", "testAccessKeySecret", None),
-        credential("AKIDtestSecretId", "testSecretKey", None),
-        credential("STS.testAk", "stsSecret", Some("tok/en+==")),
-    ])
-}
-
 fn settings(credentials: Credentials) -> Settings {
     let now: Timestamp = CAPTURED_AT.parse().unwrap();
     let random: Random = Arc::new(|octets: &mut [u8]| octets.fill(0x0a));
-    Settings::new(credentials, Arc::new(move || now), random)
+    let rules = SagRules {
+        quota: 10,
+        may_reactivate: true,
+        resource_group: "rg-acfmflowlogd000".to_owned(),
+        destinations: Vec::new(),
+        own: Vec::new(),
+    };
+    Settings::new(credentials, rules, Arc::new(move || now), random)
 }
 
 fn front_of(memory: &Arc<Memory>, settings: Settings) -> Front {

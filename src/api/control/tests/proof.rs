@@ -26,7 +26,7 @@ async fn a_key_does_what_it_may() {
     let (write, state) = deactivate();
     let read = capture("alicore.DescribeFlowLogs");
     let limited = |actions: &[&str], products: &[Product]| {
-        let mut key = credential("LTAItestAccessKeyId", "testAccessKeySecret", None);
+        let mut key = credential(ALIBABA, None);
         key.actions = actions.iter().map(|text| Pattern::new(text)).collect();
         key.products = products.to_vec();
         let memory = Arc::new(Memory::new(state.clone()));
@@ -63,7 +63,7 @@ async fn a_key_does_what_it_may() {
 #[tokio::test]
 async fn an_account_sees_its_own_flow_logs_only() {
     let (_, state) = deactivate();
-    let mut key = credential("LTAItestAccessKeyId", "testAccessKeySecret", None);
+    let mut key = credential(ALIBABA, None);
     key.account_uid = Some("1234567890123456".to_owned());
     let memory = Arc::new(Memory::new(state));
     let front = front_of(&memory, settings(Credentials::new([key])));
