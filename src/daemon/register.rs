@@ -22,7 +22,7 @@ pub(super) struct Register {
     held: Mutex<Held>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Held {
     /// What the configuration says.
     operators: Definition,
@@ -57,7 +57,7 @@ impl Register {
         let made = document::read(&path).context("cannot take up the flow logs of the APIs")?;
         let register = Self {
             path,
-            held: Mutex::new(Held::new(operators, made.unwrap_or_default())),
+            held: Mutex::new(Held::new(operators, Arc::new(made.unwrap_or_default()))),
         };
         register.held().report_lost();
         Ok(register)
@@ -85,7 +85,7 @@ impl Register {
         apply: impl FnOnce(&Definition) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut held = self.held();
-        let next = Held::new(operators, State::clone(&held.made));
+        let next = Held::new(operators, Arc::clone(&held.made));
         apply(&next.joined())?;
         next.report_lost();
         *held = next;
@@ -125,11 +125,11 @@ impl Register {
 }
 
 impl Held {
-    fn new(operators: &Definition, made: State) -> Self {
+    fn new(operators: &Definition, made: Arc<State>) -> Self {
         Self {
             operators: operators.clone(),
             inventory: Arc::new(Inventory::new(operators)),
-            made: Arc::new(made),
+            made,
         }
     }
 
