@@ -23,7 +23,10 @@ use crate::session;
 const EXAMPLE: &str = include_str!("../../config/flowlogd.toml");
 
 mod collectors;
+mod example;
 mod relays;
+
+use example::uncommented;
 
 fn parse(text: &str) -> Config {
     Config::parse(text, "flowlogd.toml").unwrap_or_else(|problems| panic!("{problems}"))
@@ -42,15 +45,6 @@ fn problems(text: &str) -> Vec<String> {
     problems.iter().map(line).collect()
 }
 
-/// The example with every setting in force.
-fn uncommented() -> String {
-    let line = |line: &'static str| match line.strip_prefix('#') {
-        Some(setting) if setting.starts_with(|c: char| c == '[' || c.is_alphabetic()) => setting,
-        _ => line,
-    };
-    EXAMPLE.lines().map(line).collect::<Vec<_>>().join("\n")
-}
-
 #[test]
 fn an_empty_file_means_the_defaults() {
     assert_eq!(parse(""), Config::default());
@@ -65,152 +59,6 @@ fn the_defaults_compile_to_a_table_that_takes_everything() {
         *route.flow_log,
         FlowLog::new("default", "flowlogd", "flows")
     );
-}
-
-#[test]
-fn the_example_runs_unedited_and_means_the_defaults() {
-    assert_eq!(parse(EXAMPLE), Config::default());
-}
-
-fn shown_device() -> Device {
-    let exporter = |prefix: &str, domain| ExporterMatch {
-        prefix: prefix.parse().unwrap(),
-        domain,
-    };
-    Device {
-        instance_id: "sag-branch-1".to_owned(),
-        snid: Some("sag0123456789".to_owned()),
-        ali_uid: Some("1234567890123456".to_owned()),
-        exporters: vec![
-            exporter("192.0.2.1", None),
-            exporter("198.51.100.0/24", Some(5)),
-        ],
-        flow_logs: vec!["branches".to_owned()],
-        card: Card {
-            name: "Branch 1".to_owned(),
-            region: Some("cn-shanghai".to_owned()),
-            ..Card::default()
-        },
-    }
-}
-
-fn shown_credential() -> Credential {
-    Credential {
-        id: "LTAI5tExample".to_owned(),
-        secret_file: "/etc/flowlogd/credentials/terraform".into(),
-        token_file: Some("/run/flowlogd/token".into()),
-        account: Some("1234567890123456".to_owned()),
-        products: vec![
-            Product::Smartag,
-            Product::ExpressConnectRouter,
-            Product::Vpc,
-        ],
-        actions: vec!["*".to_owned()],
-    }
-}
-
-/// What the example shows where there is no default to show.
-fn shown() -> Config {
-    let mut shown = Config::default();
-    shown.exporters.sampling = vec![Sampling {
-        exporter: "198.51.100.0/24".parse().unwrap(),
-        one_in: 1000,
-        when: SamplingUse::default(),
-    }];
-    shown.sls.region = Some("cn-hangzhou".to_owned());
-    shown.sls.key_file = Some("/etc/flowlogd/sls-key".into());
-    shown.sls.proxy = Some("http://192.0.2.3:3128".to_owned());
-    shown.sls.ca_file = Some("/etc/flowlogd/ca.pem".into());
-    let endpoint = "https://cn-shanghai-intranet.log.aliyuncs.com";
-    let service = Service::Cloud(endpoint.to_owned());
-    shown.sls.regions.insert("cn-shanghai".to_owned(), service);
-    let key = "/etc/flowlogd/sls-key-branch".into();
-    shown
-        .sls
-        .accounts
-        .insert("1234567890123456".to_owned(), key);
-    shown.journal.quota = Some(4 << 30);
-    shown.access_keys = vec![AccessKey {
-        id: "grafana".to_owned(),
-        secret_file: "/etc/flowlogd/access/grafana".into(),
-        projects: vec!["*".to_owned()],
-        permission: Permission::ReadWrite,
-    }];
-    shown.control.destinations = vec!["192.0.2.0/24".parse().unwrap()];
-    shown.control.credentials = vec![shown_credential()];
-    shown.logstore.dir = Some("/var/lib/flowlogd/logstore".into());
-    shown.logstore.disk_budget = Some(10 << 30);
-    shown.state.dir = Some("/var/lib/flowlogd".into());
-    let mut log = FlowLog::new("branches", "branches", "flows");
-    let server = "192.0.2.9".parse().unwrap();
-    let mut target = NetflowTarget::new(server, NetflowVersion::default());
-    log.netflow.push(NetflowOutput {
-        target: target.clone(),
-        filter: None,
-    });
-    target.server = "collector.example.net:4739".parse().unwrap();
-    target.version = NetflowVersion::V10;
-    log.netflow.push(NetflowOutput {
-        target,
-        filter: Some(Filter::parse("proto tcp and bytes > 1000").unwrap()),
-    });
-    log.region = Some("cn-hangzhou".to_owned());
-    log.fields = vec!["exporter".to_owned(), "vlan".to_owned()];
-    log.extra = vec![ElementId::iana(95), ElementId { pen: 9, id: 12232 }];
-    shown.definition.flow_logs.insert(0, log);
-    shown.definition.devices = vec![shown_device()];
-    shown.relays = vec![RelayRule {
-        exporters: vec!["198.51.100.0/24".parse().unwrap()],
-        to: ["192.0.2.9:2055", "collector.example.net:9995"]
-            .map(|target| target.parse().unwrap())
-            .into(),
-        only: false,
-        spoof_source: false,
-    }];
-    shown
-}
-
-#[test]
-fn every_commented_default_of_the_example_is_the_default() {
-    assert_eq!(parse(&uncommented()), shown());
-}
-
-/// Provokes the list of known keys in every table of the example.
-#[test]
-fn every_key_occurs_in_the_example() {
-    let example = uncommented();
-    let document: toml::Table = example.parse().unwrap();
-    let planted: String = example
-        .lines()
-        .map(|line| match line.starts_with('[') {
-            true => format!("{line}\nqqqqqqqq = 0\n"),
-            false => format!("{line}\n").replace("domain = 5", "domain = 5, qqqqqqqq = 0"),
-        })
-        .collect();
-    let planted = format!("qqqqqqqq = 0\n{planted}");
-    let problems = Config::parse(&planted, "flowlogd.toml").unwrap_err();
-    let mut tables = 0;
-    for problem in problems.iter() {
-        let keys = problem.advice.strip_prefix("known keys are ").unwrap();
-        let table = table_at(&document, problem.place.strip_suffix("qqqqqqqq").unwrap());
-        for key in keys.split(", ") {
-            assert!(table.contains_key(key), "{} without {key}", problem.place);
-        }
-        tables += 1;
-    }
-    assert_eq!(tables, planted.matches("qqqqqqqq").count());
-}
-
-/// The table at a path such as `device[0].exporters[1].`.
-fn table_at<'a>(document: &'a toml::Table, path: &str) -> &'a toml::Table {
-    path.split_terminator('.').fold(document, |table, step| {
-        let (key, index) = step.split_once('[').unwrap_or((step, ""));
-        let value = &table[key];
-        match index.strip_suffix(']') {
-            Some(index) => value[index.parse::<usize>().unwrap()].as_table().unwrap(),
-            None => value.as_table().unwrap(),
-        }
-    })
 }
 
 #[test]
