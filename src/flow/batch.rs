@@ -20,6 +20,7 @@ use crate::session::SourceId;
 use crate::session::TimeFlags;
 
 pub(crate) use details::Details;
+#[cfg(feature = "journal")]
 pub(crate) use details::Sparse;
 
 /// Rows of one lane, all routes mixed, as column vectors.

@@ -109,6 +109,15 @@ fn has_begun_and_ended(daemon: &Daemon) {
     }
 }
 
+/// Waits until all is sent; how long that takes is the machine's, but it goes on.
+fn drain(daemon: &Daemon) {
+    let mut pending = sls(daemon)["pending"];
+    while pending > 0 {
+        daemon.wait_until("fewer pending", |daemon| sls(daemon)["pending"] < pending);
+        pending = sls(daemon)["pending"];
+    }
+}
+
 /// reliability.md row 6.
 #[test]
 fn a_journal_at_its_quota_drops_the_oldest_and_counts_them() {
@@ -146,7 +155,7 @@ fn a_journal_at_its_quota_drops_the_oldest_and_counts_them() {
     assert_eq!(before["pending"] + before["evicted"], sent);
 
     let service = cloud.start();
-    daemon.wait_until("drained", |daemon| sls(daemon)["pending"] == 0);
+    drain(&daemon);
     println!(
         "{sent} flows: {} dropped within {quota} octets",
         before["evicted"]
