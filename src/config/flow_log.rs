@@ -1,5 +1,6 @@
 //! `[[flow-log]]`, `[[device]]` and `[default-flow-log]`: the routing.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::cache::CacheType;
@@ -18,8 +19,10 @@ use crate::flowlog::OutputType;
 use crate::flowlog::Role;
 use crate::flowlog::Support;
 use crate::flowlog::Timers;
+use crate::flowlog::Traffic;
 use crate::flowlog::Unclaimed;
 
+use super::cloud;
 use super::netflow;
 use super::table::Table;
 use super::value::Value;
@@ -28,10 +31,16 @@ use super::value::Value;
 pub(super) fn read(table: &mut Table<'_, '_>) -> Definition {
     let flow_logs = table.each("flow-log", |table| Some(flow_log(table)));
     let devices = table.each("device", |table| Some(device(table)));
+    let routers = cloud::routers(table);
+    let vpcs = cloud::vpcs(table);
+    let attachments = cloud::attachments(table);
     let unclaimed = table.section("default-flow-log", unclaimed);
     with_built_in(Definition {
         flow_logs,
         devices,
+        attachments,
+        routers,
+        vpcs,
         unclaimed,
         allow: Vec::new(),
         mediators: Vec::new(),
@@ -91,6 +100,10 @@ fn flow_log(table: &mut Table<'_, '_>) -> FlowLog {
         timers: timers(table),
         cache: table.choice("cache", CACHES).unwrap_or_default(),
         extra: table.list("extra", element_of).unwrap_or_default(),
+        traffic: table.choice("traffic", TRAFFICS).unwrap_or_default(),
+        one_in: table
+            .integer("sampling-one-in", 1..=u32::MAX.into())
+            .and_then(NonZeroU32::new),
     }
 }
 
@@ -185,7 +198,7 @@ fn device(table: &mut Table<'_, '_>) -> Device {
 }
 
 /// An address or prefix, or a table with one and a domain.
-fn exporter(value: Value<'_, '_>) -> Option<ExporterMatch> {
+pub(super) fn exporter(value: Value<'_, '_>) -> Option<ExporterMatch> {
     if !value.is_table() {
         let prefix = value.parsed("")?;
         return Some(ExporterMatch {
@@ -204,6 +217,11 @@ fn exporter(value: Value<'_, '_>) -> Option<ExporterMatch> {
     })?
 }
 
+const TRAFFICS: &[(&str, Traffic)] = &[
+    ("all", Traffic::All),
+    ("accept", Traffic::Accept),
+    ("reject", Traffic::Reject),
+];
 const ROLES: &[(&str, Role)] = &[
     ("single", Role::Single),
     ("active", Role::Active),

@@ -7,6 +7,7 @@
 
 mod access;
 mod cache;
+mod cloud;
 mod control;
 mod exporters;
 mod flow_log;

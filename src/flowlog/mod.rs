@@ -8,6 +8,7 @@
 
 mod change;
 mod check;
+mod cloud;
 pub mod control;
 mod destination;
 #[cfg(feature = "journal")]
@@ -21,6 +22,7 @@ mod table;
 
 pub use change::{Route, RouteId};
 pub use check::Problem;
+pub use cloud::{Attachment, AttachmentKind, Network, Router, RouterStatus, Traffic, Vpc};
 pub use destination::{Refusal, refusal};
 pub use netflow::{
     ExportedDomains, ExportedOrigin, ExportedSampling, MESSAGE_BYTES, MESSAGE_BYTES_DEFAULT,

@@ -1,5 +1,6 @@
 //! Flow logs and devices, as an operator defines them.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -8,9 +9,13 @@ use serde::Serialize;
 use crate::cache::CacheType;
 use crate::element::ElementId;
 
+use super::Attachment;
 use super::NetflowOutput;
 use super::Prefix;
 use super::Problem;
+use super::Router;
+use super::Traffic;
+use super::Vpc;
 
 /// All that routing follows from.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -19,6 +24,12 @@ pub struct Definition {
     pub flow_logs: Vec<FlowLog>,
     /// Inventory, instance ids unique.
     pub devices: Vec<Device>,
+    /// What is attached to the networks below, ids unique.
+    pub attachments: Vec<Attachment>,
+    /// Express Connect Routers, ids unique.
+    pub routers: Vec<Router>,
+    /// Tencent Cloud's private networks, ids unique.
+    pub vpcs: Vec<Vpc>,
     /// What becomes of exporters that belong to no flow log.
     pub unclaimed: Unclaimed,
     /// Exporters that are heard at all; empty means every one (P-800).
@@ -57,6 +68,11 @@ pub struct FlowLog {
     pub cache: CacheType,
     /// Elements to keep beside the fixed columns, at most [`EXTRA_MAX`].
     pub extra: Vec<ElementId>,
+    /// Which records it takes.
+    pub traffic: Traffic,
+    /// How many packets passed for each metered one, where the exporter does
+    /// not say; `None` is not known.
+    pub one_in: Option<NonZeroU32>,
 }
 
 impl FlowLog {
@@ -75,6 +91,8 @@ impl FlowLog {
             timers: Timers::default(),
             cache: CacheType::default(),
             extra: Vec::new(),
+            traffic: Traffic::default(),
+            one_in: None,
         }
     }
 

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 
 use crate::api::auth::control::{Denial, Scheme};
 use crate::api::body::Unread;
-use crate::api::control::{NotKept, Rejection};
+use crate::api::control::{Failed, NotKept, Rejection};
 
 /// A refusal: a code and a message under an HTTP status.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -94,15 +94,6 @@ impl Failure {
             }),
             ..Self::new(StatusCode::FORBIDDEN, "Forbidden.RAM", message)
         }
-    }
-
-    /// 500: ours to mend; nothing was changed.
-    pub(super) fn internal() -> Self {
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "InternalError",
-            "The request processing has failed due to some unknown error, exception or failure.",
-        )
     }
 
     /// 403: a value that is none, of which no error says more.
@@ -213,6 +204,20 @@ impl Failure {
             ),
         };
         Self::bad("SignatureDoesNotMatch", message)
+    }
+}
+
+impl Failed for Failure {
+    fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalError",
+            "The request processing has failed due to some unknown error, exception or failure.",
+        )
+    }
+
+    fn code(&self) -> &str {
+        &self.code
     }
 }
 

@@ -6,23 +6,23 @@ use super::RequestId;
 
 /// Who asked for which change, and what came of it.
 #[derive(Debug)]
-pub(in crate::api) struct Audit<'a> {
+pub(super) struct Audit<'a> {
     /// Id of the caller's key; none where nobody is asked for one.
-    pub(in crate::api) who: Option<&'a str>,
-    pub(in crate::api) from: Option<SocketAddr>,
-    pub(in crate::api) request: RequestId,
+    pub(super) who: Option<&'a str>,
+    pub(super) from: Option<SocketAddr>,
+    pub(super) request: RequestId,
     /// Product and action: `smartag:CreateFlowLog`.
-    pub(in crate::api) action: &'a str,
-    pub(in crate::api) flow_log: &'a str,
+    pub(super) action: &'a str,
+    pub(super) flow_log: &'a str,
     /// What the flow log was bound to or freed from, if it was that.
-    pub(in crate::api) instance: &'a str,
+    pub(super) instance: &'a str,
     /// `OK`, or the code of the error.
-    pub(in crate::api) result: &'a str,
+    pub(super) result: &'a str,
 }
 
 impl Audit<'_> {
     /// Writes the line.
-    pub(in crate::api) fn tell(&self) {
+    pub(super) fn tell(&self) {
         let from = self.from.map(|from| from.to_string()).unwrap_or_default();
         tracing::info!(
             who = shown(self.who.unwrap_or("anybody")),

@@ -16,6 +16,7 @@
 //!   is gone by then.
 
 mod audit;
+mod change;
 mod front;
 mod raw;
 mod request;
@@ -34,9 +35,9 @@ use crate::flowlog::control::State;
 pub use super::auth::control::Window;
 pub use super::sls::Clock;
 pub use front::Front;
-pub use settings::{Random, SagRules, Settings};
+pub use settings::{EcrRules, Random, SagRules, Settings, VpcRules};
 
-pub(super) use audit::Audit;
+pub(super) use change::{Change, Done, Failed};
 pub(super) use raw::Raw;
 pub(super) use request::{Desk, Rejection, Request, RequestId};
 

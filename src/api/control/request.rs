@@ -27,6 +27,13 @@ pub(in crate::api) struct Request<'a> {
     pub(in crate::api) desk: &'a Desk,
 }
 
+impl Request<'_> {
+    /// Milliseconds since 1970.
+    pub(in crate::api) fn now_ms(&self) -> u64 {
+        u64::try_from(self.now.as_millisecond()).unwrap_or_default()
+    }
+}
+
 /// Why a request is refused before its action is looked at, in no vendor's
 /// words.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

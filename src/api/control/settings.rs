@@ -27,6 +27,10 @@ pub struct Settings {
     pub random: Random,
     /// Rules for flow logs of Smart Access Gateways.
     pub sag: SagRules,
+    /// Rules for flow logs of Express Connect Routers.
+    pub ecr: EcrRules,
+    /// Rules for flow logs of Tencent Cloud's private networks.
+    pub vpc: VpcRules,
 }
 
 /// Fills octets so that nobody can guess them.
@@ -49,6 +53,8 @@ impl Settings {
             clock,
             random,
             sag,
+            ecr: EcrRules::default(),
+            vpc: VpcRules::default(),
         }
     }
 }
@@ -62,6 +68,8 @@ impl fmt::Debug for Settings {
             .field("body_bytes_max", &self.body_bytes_max)
             .field("body_timeout", &self.body_timeout)
             .field("sag", &self.sag)
+            .field("ecr", &self.ecr)
+            .field("vpc", &self.vpc)
             .finish_non_exhaustive()
     }
 }
@@ -80,4 +88,46 @@ pub struct SagRules {
     pub destinations: Vec<Prefix>,
     /// Where this collector listens.
     pub own: Vec<SocketAddr>,
+}
+
+/// Rules for flow logs of Express Connect Routers.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct EcrRules {
+    /// Flow logs of an account, at most.
+    pub quota: usize,
+    /// Resource group of flow logs that are made without one.
+    pub resource_group: String,
+    /// How many answers are kept by their client token, for a day.
+    pub tokens_max: usize,
+}
+
+impl Default for EcrRules {
+    fn default() -> Self {
+        Self {
+            quota: 10,
+            resource_group: "rg-flowlogd0000001".to_owned(),
+            tokens_max: 10_000,
+        }
+    }
+}
+
+/// Rules for flow logs of Tencent Cloud's private networks.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct VpcRules {
+    /// Flow logs of an account, at most.
+    pub quota: usize,
+    /// Flow logs of one resource, at most.
+    pub per_resource: usize,
+    /// How far the times in answers are ahead of UTC.
+    pub utc_offset_s: i32,
+}
+
+impl Default for VpcRules {
+    fn default() -> Self {
+        Self {
+            quota: 10,
+            per_resource: 2,
+            utc_offset_s: 8 * 60 * 60,
+        }
+    }
 }

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::flowlog::Attachment;
 use crate::flowlog::Definition;
 use crate::flowlog::Device;
 use crate::flowlog::Role;
+use crate::flowlog::Router;
 use crate::flowlog::Support;
+use crate::flowlog::Vpc;
 
 /// What flow logs can be bound to.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -13,6 +16,12 @@ pub struct Inventory {
     /// Smart Access Gateways, and any other devices that stand for one, by
     /// instance id.
     pub gateways: BTreeMap<String, Gateway>,
+    /// Express Connect Routers by id.
+    pub routers: BTreeMap<String, Router>,
+    /// Tencent Cloud's private networks by id.
+    pub vpcs: BTreeMap<String, Vpc>,
+    /// What is attached to these, by id.
+    pub attachments: BTreeMap<String, Attachment>,
 }
 
 /// One device, or the two of a pair.
@@ -41,7 +50,15 @@ impl Inventory {
                 .or_insert_with(|| Gateway::new(device));
             gateway.take(device);
         }
-        Self { gateways }
+        let routers = definition.routers.iter();
+        let vpcs = definition.vpcs.iter();
+        let attachments = definition.attachments.iter();
+        Self {
+            gateways,
+            routers: routers.map(|it| (it.id.clone(), it.clone())).collect(),
+            vpcs: vpcs.map(|it| (it.id.clone(), it.clone())).collect(),
+            attachments: attachments.map(|it| (it.id.clone(), it.clone())).collect(),
+        }
     }
 }
 

@@ -5,10 +5,12 @@
 //! either succeeds whole or says why nothing was changed. Nothing here knows
 //! how a request looks on the wire or where a store is kept.
 
+pub mod ecr;
 mod id;
 mod inventory;
 pub mod sag;
 mod state;
+pub mod vpc;
 
 pub use id::Ids;
 pub use inventory::Gateway;

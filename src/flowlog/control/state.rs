@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::ecr;
 use super::sag;
+use super::vpc;
 use crate::flowlog::Definition;
 use crate::flowlog::FlowLog;
 use crate::flowlog::Inactive;
@@ -20,6 +22,10 @@ use crate::flowlog::Timers;
 pub struct State {
     /// Smart Access Gateways.
     pub sag: sag::Store,
+    /// Express Connect Routers.
+    pub ecr: ecr::Store,
+    /// Tencent Cloud's private networks.
+    pub vpc: vpc::Store,
 }
 
 impl State {

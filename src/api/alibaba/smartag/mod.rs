@@ -9,14 +9,19 @@ mod errors;
 mod params;
 mod write;
 
+use std::sync::Arc;
+
 use super::Tree;
 use super::failure::Failure;
 use crate::api::auth::Product;
 use crate::api::auth::control::Proof;
-use crate::api::control::Request;
+use crate::api::control::{Change, Request};
+use crate::flowlog::control::Ids;
+use crate::flowlog::control::Inventory;
+use crate::flowlog::control::State;
 
 use params::Params;
-use write::{Call, Write};
+use write::Write;
 
 /// The version that means this product.
 pub(super) const VERSION: &str = "2018-03-13";
@@ -88,17 +93,15 @@ pub(super) async fn answer(
             answers::read(read, &params, &made)
         }
         Action::Write(write) => {
-            let call = Call {
-                write,
-                action: right,
-                params,
-                key_id: key_id.map(str::to_owned),
-                from: request.raw.from,
-                request: request.id,
-                now: request.now,
-                desk: request.desk.clone(),
+            let named = (params.shown_flow_log(), params.shown_gateway());
+            let change = Change::new(request, proof, right, named);
+            let settings = Arc::clone(&request.desk.settings);
+            let now_ms = request.now_ms();
+            let edit = move |state: &mut State, inventory: &Inventory, ids: &mut Ids<'_>| {
+                let held = (state, inventory);
+                Ok(write.edit(&params, held, &settings.sag, now_ms, ids)?)
             };
-            call.answer(allowed).await
+            change.make(allowed, edit).await
         }
     }
 }

@@ -1,16 +1,9 @@
 //! Actions that change something.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-
-use jiff::Timestamp;
-use tokio::sync::oneshot;
-
 use super::Params;
 use super::answers::created;
 use crate::api::alibaba::Tree;
-use crate::api::alibaba::failure::Failure;
-use crate::api::control::{Audit, Desk, Edit, NotKept, RequestId};
+use crate::api::control::{Done, SagRules};
 use crate::flowlog::control::Ids;
 use crate::flowlog::control::Inventory;
 use crate::flowlog::control::State;
@@ -29,69 +22,21 @@ pub(super) enum Write {
     Disassociate,
 }
 
-/// A change that somebody asked for.
-pub(super) struct Call {
-    pub(super) write: Write,
-    /// Product and action: `smartag:CreateFlowLog`.
-    pub(super) action: String,
-    pub(super) params: Params,
-    /// Id of the caller's key, if there is one.
-    pub(super) key_id: Option<String>,
-    pub(super) from: Option<SocketAddr>,
-    pub(super) request: RequestId,
-    pub(super) now: Timestamp,
-    pub(super) desk: Desk,
-}
-
-impl Call {
-    /// Makes the change, if it is allowed, and tells the log of it.
-    ///
-    /// As a task of its own: the change ends, and is told, even if the client
-    /// does not wait for it.
+impl Write {
+    /// The change itself, in the order of checks of §1.4: region, what is
+    /// missing of the ids, then what the store finds.
     ///
     /// # Errors
     /// It is refused; nothing was changed.
-    pub(super) async fn answer(self, allowed: Result<(), Failure>) -> Result<Tree, Failure> {
-        let task = tokio::spawn(async move {
-            let call = Arc::new(self);
-            let answered = match allowed {
-                Ok(()) => call.change().await,
-                Err(failure) => Err(failure),
-            };
-            call.audit(&answered);
-            answered
-        });
-        task.await.unwrap_or_else(|_| Err(Failure::internal()))
-    }
-
-    async fn change(self: &Arc<Self>) -> Result<Tree, Failure> {
-        let (tell, told) = oneshot::channel();
-        let call = Arc::clone(self);
-        let edit: Edit = Box::new(move |state, inventory, ids| {
-            let edited = call.edit(state, inventory, ids);
-            let is_good = edited.is_ok();
-            // Only who waits no longer does not hear it.
-            drop(tell.send(edited));
-            is_good
-        });
-        if let Err(not_kept) = self.desk.control.change(edit).await {
-            warn(&not_kept, self.request);
-            return Err(Failure::from(&not_kept));
-        }
-        let edited = told.await.map_err(|_| Failure::internal())?;
-        Ok(edited?)
-    }
-
-    /// The change itself, in the order of checks of §1.4: region, what is
-    /// missing of the ids, then what the store finds.
-    fn edit(
-        &self,
-        state: &mut State,
-        inventory: &Inventory,
+    pub(super) fn edit(
+        self,
+        params: &Params,
+        (state, inventory): (&mut State, &Inventory),
+        rules: &SagRules,
+        now_ms: u64,
         ids: &mut Ids<'_>,
-    ) -> Result<Tree, Refused> {
-        let (params, store) = (&self.params, &mut state.sag);
-        let rules = &self.desk.settings.sag;
+    ) -> Result<Done<Tree>, Refused> {
+        let store = &mut state.sag;
         let policy = Policy {
             inventory,
             quota: rules.quota,
@@ -101,48 +46,20 @@ impl Call {
         };
         let scope = params.scope()?;
         let id = || params.flow_log_id();
-        match self.write {
-            Write::Create => {
+        match self {
+            Self::Create => {
                 let group = params.resource_group(&rules.resource_group)?;
-                let now_ms = u64::try_from(self.now.as_millisecond()).unwrap_or_default();
                 let given = params.attributes();
                 let made = store.create(&scope, &given, group, &policy, now_ms, ids)?;
-                return Ok(created(made));
+                return Ok(Done::made(created(made), &made.id));
             }
-            Write::Modify => store.modify(&scope, id()?, &params.attributes(), &policy)?,
-            Write::Delete => store.delete(&scope, id()?)?,
-            Write::Activate => store.activate(&scope, id()?, &policy)?,
-            Write::Deactivate => store.deactivate(&scope, id()?)?,
-            Write::Associate => store.associate(&scope, id()?, params.gateway_id()?, &policy)?,
-            Write::Disassociate => store.disassociate(&scope, id()?, params.gateway_id()?)?,
+            Self::Modify => store.modify(&scope, id()?, &params.attributes(), &policy)?,
+            Self::Delete => store.delete(&scope, id()?)?,
+            Self::Activate => store.activate(&scope, id()?, &policy)?,
+            Self::Deactivate => store.deactivate(&scope, id()?)?,
+            Self::Associate => store.associate(&scope, id()?, params.gateway_id()?, &policy)?,
+            Self::Disassociate => store.disassociate(&scope, id()?, params.gateway_id()?)?,
         }
-        Ok(Tree::new())
-    }
-
-    fn audit(&self, answered: &Result<Tree, Failure>) {
-        let made = answered.as_ref().ok();
-        let made = made.and_then(|tree| tree.get("FlowLogId")?.as_str());
-        Audit {
-            who: self.key_id.as_deref(),
-            from: self.from,
-            request: self.request,
-            action: &self.action,
-            flow_log: made.unwrap_or_else(|| self.params.shown_flow_log()),
-            instance: self.params.shown_gateway(),
-            result: answered
-                .as_ref()
-                .map_or_else(|failure| &*failure.code, |_| "OK"),
-        }
-        .tell();
-    }
-}
-
-/// Says what the client is not told.
-fn warn(not_kept: &NotKept, request: RequestId) {
-    match not_kept {
-        NotKept::Contradiction(_) | NotKept::Stopping => {
-            tracing::warn!(%request, "a change is not made: {not_kept}");
-        }
-        NotKept::Disk(_) => tracing::error!(%request, "a change is not made: {not_kept}"),
+        Ok(Done::new(Tree::new()))
     }
 }

@@ -101,6 +101,7 @@ fn inventory() -> Inventory {
     let gateways = gateways.map(|(id, gateway)| (id.to_owned(), gateway));
     Inventory {
         gateways: gateways.into(),
+        ..Inventory::default()
     }
 }
 

@@ -70,6 +70,7 @@ impl World {
             store: Store::default(),
             inventory: Inventory {
                 gateways: gateways.into(),
+                ..Inventory::default()
             },
             quota: 10,
             may_reactivate: false,
