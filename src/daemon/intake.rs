@@ -18,6 +18,7 @@ use crate::flow::Plan;
 use crate::flow::RecordFlags;
 use crate::flowlog::RouteId;
 use crate::flowlog::RoutingTable;
+use crate::flowlog::Sieve;
 use crate::session::Belief;
 use crate::session::Consumer;
 use crate::session::DataSet;
@@ -119,25 +120,41 @@ impl Way {
     fn route(&mut self, verdict: &Verdict, record: &FlowRecord, detail: Option<&Detail>) {
         let amount = record.amount();
         self.terms.flows += amount;
-        let (routes, count) = match verdict {
-            Verdict::Routes(routes, count) => (routes, count),
-            Verdict::Unclaimed => {
-                self.terms.unclaimed += amount;
-                return;
+        match verdict {
+            Verdict::Routes(routes, count) => {
+                for route in routes.iter().take(*count) {
+                    self.send(*route, *record, detail);
+                }
             }
-            Verdict::Looped => {
-                self.terms.looped += amount;
-                return;
+            Verdict::Sieve(sieve) => self.sift(sieve, record, detail),
+            Verdict::Unclaimed => self.terms.unclaimed += amount,
+            Verdict::Looped => self.terms.looped += amount,
+        }
+    }
+
+    /// Sends one record along the routes that it may take.
+    fn sift(&mut self, sieve: &Sieve, record: &FlowRecord, detail: Option<&Detail>) {
+        let mut is_claimed = false;
+        for gate in sieve.passed(record) {
+            is_claimed = true;
+            let mut routed = *record;
+            if let Some(one_in) = gate.one_in {
+                routed.assume_sampled(one_in);
             }
-        };
-        let mut routed = *record;
-        for route in routes.iter().take(*count) {
-            routed.key.route = route.0;
-            self.terms.routed += amount;
-            self.queue.push((routed, detail.cloned()));
-            if self.queue.len() >= QUEUE_MAX {
-                self.take_in();
-            }
+            self.send(gate.route, routed, detail);
+        }
+        if !is_claimed {
+            self.terms.unclaimed += record.amount();
+        }
+    }
+
+    /// Sends one record along one route.
+    fn send(&mut self, route: RouteId, mut record: FlowRecord, detail: Option<&Detail>) {
+        record.key.route = route.0;
+        self.terms.routed += record.amount();
+        self.queue.push((record, detail.cloned()));
+        if self.queue.len() >= QUEUE_MAX {
+            self.take_in();
         }
     }
 
@@ -248,5 +265,7 @@ impl Outlet for Outward<'_> {
     }
 }
 
+#[cfg(test)]
+mod sifted;
 #[cfg(test)]
 mod tests;

@@ -1,20 +1,22 @@
 //! Where the records of each exporter go, asked of the routing table once.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use crate::flowlog::ROUTES_MAX;
 use crate::flowlog::RouteId;
 use crate::flowlog::RoutingTable;
+use crate::flowlog::Sieve;
 use crate::flowlog::Verdict as Claim;
 use crate::session::SourceId;
 
-/// Routes one record may take.
-pub(super) const ROUTES_MAX: usize = 8;
-
 /// What the routing table says of a source.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Verdict {
     /// Its records take the first so many of these routes.
     Routes([RouteId; ROUTES_MAX], usize),
+    /// Each of its records says which routes it takes.
+    Sieve(Arc<Sieve>),
     /// No flow log claims it, and unclaimed exporters are ignored.
     Unclaimed,
     /// Its records are a second copy of what is here already.
@@ -22,7 +24,7 @@ pub(super) enum Verdict {
 }
 
 /// One (exporter, Observation Domain) that has sent flows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Source {
     /// Exporter's address.
     pub exporter: IpAddr,
@@ -45,7 +47,7 @@ impl Sources {
     /// another exporter or domain.
     pub(super) fn verdict(&self, id: SourceId, source: (IpAddr, u32)) -> Option<Verdict> {
         let known = self.get(id)?;
-        ((known.exporter, known.domain) == source).then_some(known.verdict)
+        ((known.exporter, known.domain) == source).then(|| known.verdict.clone())
     }
 
     /// Asks the routing table about a source, and remembers what it says.
@@ -64,7 +66,7 @@ impl Sources {
             *slot = Some(Source {
                 exporter,
                 domain,
-                verdict,
+                verdict: verdict.clone(),
             });
         }
         verdict
@@ -81,6 +83,7 @@ impl Sources {
 fn ask(table: &RoutingTable, exporter: IpAddr, domain: u32) -> Verdict {
     let claimed = match table.verdict(exporter, domain) {
         Claim::Routes(routes) => routes,
+        Claim::Sieve(sieve) => return Verdict::Sieve(Arc::new(sieve)),
         Claim::Unclaimed => return Verdict::Unclaimed,
     };
     let mut routes = [RouteId(0); ROUTES_MAX];

@@ -40,7 +40,7 @@ pub struct Terms {
     pub unkept: u64,
     /// Records of flows and events they gave.
     pub flows: Amount,
-    /// Of those, records no flow log claims.
+    /// Of those, records no flow log takes.
     pub unclaimed: Amount,
     /// Of those, records that came by way of another collector and are here
     /// already, or were here before (P-705).

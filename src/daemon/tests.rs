@@ -38,7 +38,7 @@ name = "all"
 pub(super) struct Bench {
     pub(super) lane: Lane,
     pub(super) vicinity: Arc<Vicinity>,
-    exchange: Arc<Exchange>,
+    pub(super) exchange: Arc<Exchange>,
     cell: Arc<Cell<TERMS>>,
     pub(super) now: Arrival,
     /// Of the next v9 Message.

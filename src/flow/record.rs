@@ -1,6 +1,7 @@
 //! One flow as an exporter reported it, and as the cache merges it.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use crate::element::ElementId;
 use crate::flow::Amount;
@@ -233,6 +234,18 @@ impl Default for FlowRecord {
 const _: () = assert!(size_of::<FlowRecord>() <= 136);
 
 impl FlowRecord {
+    /// Takes one packet in `one_in` for metered, if the rate of sampling is not
+    /// known (P-213).
+    pub fn assume_sampled(&mut self, one_in: NonZeroU32) {
+        if self.flags.contains(RecordFlags::SAMPLING_UNKNOWN) {
+            self.flags.remove(RecordFlags::SAMPLING_UNKNOWN);
+            self.key.sampling = SamplingRate {
+                out_of: one_in.get(),
+                picked: 1,
+            };
+        }
+    }
+
     /// What the record adds to the loss ledger.
     pub fn amount(&self) -> Amount {
         Amount {

@@ -1,5 +1,7 @@
 //! What a definition may not say, all of it found in one go.
 
+mod cloud;
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -57,6 +59,8 @@ pub(super) fn check(definition: &Definition) -> Vec<Problem> {
     let mut problems = Vec::new();
     flow_logs(&definition.flow_logs, &mut problems);
     devices(&definition.devices, &mut problems);
+    cloud::networks(definition, &mut problems);
+    cloud::attachments(definition, &mut problems);
     bindings(definition, &mut problems);
     claims(definition, &mut problems);
     mediators(definition, &mut problems);
@@ -161,41 +165,48 @@ fn devices(devices: &[Device], problems: &mut Vec<Problem>) {
 /// Flow logs that devices and the default name.
 fn bindings(definition: &Definition, problems: &mut Vec<Problem>) {
     let known: BTreeSet<&str> = definition.flow_logs.iter().map(|log| &*log.name).collect();
-    let mut unknown = |at: String, name: &str| {
-        if !known.contains(name) {
-            let what = format!("no flow log is named `{name}`");
-            let list = known.iter().copied().collect::<Vec<_>>().join(", ");
-            let advice = if list.is_empty() {
-                "there is none yet; add a [[flow-log]]".to_owned()
-            } else {
-                format!("flow logs are: {list}")
-            };
-            problems.push(Problem::new(at, what, advice));
-        }
+    let unknown = |at: String, name: &str| {
+        let what = format!("no flow log is named `{name}`");
+        let list = known.iter().copied().collect::<Vec<_>>().join(", ");
+        let advice = if list.is_empty() {
+            "there is none yet; add a [[flow-log]]".to_owned()
+        } else {
+            format!("flow logs are: {list}")
+        };
+        (!known.contains(name)).then(|| Problem::new(at, what, advice))
     };
+    let devices = definition.devices.iter();
+    let devices = devices.map(|device| ("device", &device.flow_logs));
+    let attachments = definition.attachments.iter();
+    let attachments = attachments.map(|it| ("attachment", &it.flow_logs));
     let mut routes = 1;
-    for (index, device) in definition.devices.iter().enumerate() {
-        for (place, name) in device.flow_logs.iter().enumerate() {
-            unknown(format!("device[{index}].flow-logs[{place}]"), name);
+    for bound in [devices.collect::<Vec<_>>(), attachments.collect()] {
+        for (index, (what, flow_logs)) in bound.into_iter().enumerate() {
+            let at = format!("{what}[{index}].flow-logs");
+            for (place, name) in flow_logs.iter().enumerate() {
+                problems.extend(unknown(format!("{at}[{place}]"), name));
+            }
+            routes += flow_logs.len().max(1);
+            bound_to(flow_logs, &at, problems);
         }
-        routes += device.flow_logs.len().max(1);
     }
     if let Unclaimed::Take(name) = &definition.unclaimed {
-        unknown("default-flow-log.name".to_owned(), name);
-    }
-    for (index, device) in definition.devices.iter().enumerate() {
-        let at = format!("device[{index}].flow-logs");
-        if device.flow_logs.len() > ROUTES_MAX {
-            let what = format!("{} flow logs, at most {ROUTES_MAX}", device.flow_logs.len());
-            let advice = "each record would enter the cache once for each of them";
-            problems.push(Problem::new(&*at, what, advice));
-        }
-        repeated(&device.flow_logs, "flow log", at, problems);
+        problems.extend(unknown("default-flow-log.name".to_owned(), name));
     }
     if routes > LIVE_MAX {
-        let what = format!("{routes} bindings of devices to flow logs, at most {LIVE_MAX}");
+        let what = format!("{routes} bindings to flow logs, at most {LIVE_MAX}");
         problems.push(Problem::new("device", what, "run a second collector"));
     }
+}
+
+/// Flow logs of one device or attachment.
+fn bound_to(flow_logs: &[String], at: &str, problems: &mut Vec<Problem>) {
+    if flow_logs.len() > ROUTES_MAX {
+        let what = format!("{} flow logs, at most {ROUTES_MAX}", flow_logs.len());
+        let advice = "each record would enter the cache once for each of them";
+        problems.push(Problem::new(at, what, advice));
+    }
+    repeated(flow_logs, "flow log", at.to_owned(), problems);
 }
 
 /// Exporters that two devices claim alike, or that are never heard.

@@ -8,6 +8,7 @@
 
 mod change;
 mod check;
+mod claims;
 mod cloud;
 pub mod control;
 mod destination;
@@ -18,6 +19,7 @@ mod prefix;
 mod resolved;
 mod resource;
 mod server;
+mod sieve;
 mod table;
 
 pub use change::{Route, RouteId};
@@ -37,6 +39,7 @@ pub use resource::{
     ROUTES_MAX, Role, Support, Timers, Unclaimed,
 };
 pub use server::{NETFLOW_PORT, Server, ServerError, WithPortError};
+pub use sieve::{Gate, Sieve};
 pub use table::{RoutingTable, Verdict};
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::Definition;
 use super::Device;
-use super::ExporterMatch;
 use super::FlowLog;
 use super::Prefix;
 use super::Problem;
@@ -15,35 +14,52 @@ use super::RouteId;
 use super::Unclaimed;
 use super::change::Routes;
 use super::check::check;
+use super::claims::Claims;
+use super::sieve::Gate;
+use super::sieve::Sieve;
 
 /// What a [`Definition`] compiles to. The empty one claims nobody.
 #[derive(Clone, Debug, Default)]
 pub struct RoutingTable {
-    /// Exporters that devices claim, sorted.
-    claims: Vec<Claim>,
-    /// Prefix lengths in `claims` by family, longest first.
-    v4_lengths: Vec<u8>,
-    v6_lengths: Vec<u8>,
-    /// The route of exporters that no device claims; at most one.
-    default: Option<RouteId>,
+    /// Exporters that devices claim.
+    devices: Claims<Arc<Claim>>,
+    /// Exporters of whose interfaces some are attached to a network.
+    attachments: Claims<Branch>,
+    /// The route of records that nobody claims; at most one.
+    default: Option<Gate>,
+    /// It alone.
+    default_route: Option<RouteId>,
     allow: Vec<Prefix>,
     mediators: Vec<Prefix>,
     routes: Routes,
 }
 
 /// Where the records of an exporter go.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Verdict<'a> {
     /// Along these routes, 1 to [`super::ROUTES_MAX`].
     Routes(&'a [RouteId]),
+    /// Where each says.
+    Sieve(Sieve),
     /// Nowhere: it belongs to no flow log.
     Unclaimed,
 }
 
-#[derive(Clone, Debug)]
+/// What a device claims.
+#[derive(Debug)]
 struct Claim {
-    exporter: ExporterMatch,
-    routes: Arc<[RouteId]>,
+    gates: Vec<Gate>,
+    /// Those of `gates`.
+    routes: Vec<RouteId>,
+}
+
+/// What is attached to an exporter.
+#[derive(Clone, Debug, Default)]
+struct Branch {
+    /// As a whole.
+    every: Vec<Gate>,
+    /// To its interfaces, by ifIndex, sorted.
+    interfaces: Arc<[(u32, Gate)]>,
 }
 
 impl RoutingTable {
@@ -69,17 +85,32 @@ impl RoutingTable {
         Ok(Self::assemble(definition, routes, ids))
     }
 
-    /// Where the records of one exporter's domain go; allocates nothing.
+    /// Where the records of one exporter's domain go.
     ///
     /// The longest prefix decides, and of equally long ones the one that
-    /// names the domain. The allow-list does not: it is about senders, and
-    /// the records of an exporter may come by way of another.
+    /// names the domain; among devices, and for itself among attachments. The
+    /// allow-list does not: it is about senders, and the records of an exporter
+    /// may come by way of another.
     pub fn verdict(&self, exporter: IpAddr, domain: u32) -> Verdict<'_> {
-        match self.claim(exporter.to_canonical(), domain) {
-            Some(claim) if !claim.routes.is_empty() => Verdict::Routes(&claim.routes),
-            Some(_) => Verdict::Unclaimed,
-            None if self.default.is_some() => Verdict::Routes(self.default.as_slice()),
-            None => Verdict::Unclaimed,
+        let exporter = exporter.to_canonical();
+        let claim = self.devices.find(exporter, domain);
+        let branch = self.attachments.find(exporter, domain);
+        let (gates, routes) = match claim {
+            Some(claim) => (claim.gates.as_slice(), claim.routes.as_slice()),
+            None => (self.default.as_slice(), self.default_route.as_slice()),
+        };
+        if let Some(branch) = branch {
+            let every = claim.map_or(&[][..], |_| gates);
+            let every = every.iter().chain(&branch.every).copied().collect();
+            let otherwise = self.default.filter(|_| claim.is_none());
+            return Verdict::Sieve(Sieve::new(every, &branch.interfaces, otherwise));
+        }
+        if routes.is_empty() {
+            Verdict::Unclaimed
+        } else if gates.iter().all(Gate::is_open) {
+            Verdict::Routes(routes)
+        } else {
+            Verdict::Sieve(Sieve::new(gates.to_vec(), &Arc::default(), None))
         }
     }
 
@@ -114,67 +145,52 @@ impl RoutingTable {
         self.routes.live()
     }
 
-    /// Whether the operator names an exporter, as a device's, as a mediator or
-    /// in the allow-list; such a one needs no probation.
+    /// Whether the operator names an exporter, as a device's, as an attached
+    /// one, as a mediator or in the allow-list; such a one needs no probation.
     pub fn names(&self, exporter: IpAddr) -> bool {
         let listed = !self.allow.is_empty() && self.allows(exporter);
         let address = exporter.to_canonical();
         listed
             || self.mediates(exporter)
-            || self.lengths(address).iter().any(|&length| {
-                let prefix = Prefix::around(address, length);
-                let at = self
-                    .claims
-                    .partition_point(|claim| claim.exporter.prefix < prefix);
-                let found = self.claims.get(at);
-                found.is_some_and(|claim| claim.exporter.prefix == prefix)
-            })
-    }
-
-    /// Lengths of claimed prefixes of an address's family, longest first.
-    fn lengths(&self, address: IpAddr) -> &[u8] {
-        match address {
-            IpAddr::V4(_) => &self.v4_lengths,
-            IpAddr::V6(_) => &self.v6_lengths,
-        }
-    }
-
-    fn claim(&self, address: IpAddr, domain: u32) -> Option<&Claim> {
-        self.lengths(address).iter().find_map(|&length| {
-            let prefix = Prefix::around(address, length);
-            let exactly = |domain| {
-                let wanted = ExporterMatch { prefix, domain };
-                let found = self
-                    .claims
-                    .binary_search_by(|claim| claim.exporter.cmp(&wanted));
-                self.claims.get(found.ok()?)
-            };
-            exactly(Some(domain)).or_else(|| exactly(None))
-        })
+            || self.devices.names(address)
+            || self.attachments.names(address)
     }
 
     /// Hands the ids, in the order of [`wanted`], to those who asked for them.
     fn assemble(definition: &Definition, routes: Routes, ids: Vec<RouteId>) -> Self {
         let mut ids = ids.into_iter();
+        let mut gates = |count: usize| -> Vec<Gate> {
+            let routes = ids.by_ref().take(count).filter_map(|id| routes.get(id));
+            routes
+                .map(|route| Gate::new(route.id, &route.flow_log))
+                .collect()
+        };
         let default = match definition.unclaimed {
             Unclaimed::Ignore => None,
-            Unclaimed::Take(_) => ids.next(),
+            Unclaimed::Take(_) => gates(1).pop(),
         };
         let mut claims = Vec::new();
         for device in &definition.devices {
-            let count = names(definition, device).count();
-            let routes: Arc<[RouteId]> = ids.by_ref().take(count).collect();
-            claims.extend(device.exporters.iter().map(|&exporter| Claim {
-                exporter,
-                routes: Arc::clone(&routes),
-            }));
+            let gates = gates(names(definition, device).count());
+            let routes = gates.iter().map(|gate| gate.route).collect();
+            let claim = Arc::new(Claim { gates, routes });
+            let exporters = device.exporters.iter();
+            claims.extend(exporters.map(|&exporter| (exporter, Arc::clone(&claim))));
         }
-        claims.sort_by_key(|claim| claim.exporter);
-        let (v4_lengths, v6_lengths) = lengths(&claims);
+        let mut attached = BTreeMap::new();
+        for attachment in &definition.attachments {
+            let gates = gates(attachment.flow_logs.len());
+            for exporter in &attachment.exporters {
+                let branch: &mut Attached = attached.entry(*exporter).or_default();
+                branch.add(&attachment.interfaces, &gates);
+            }
+        }
+        let branches = attached.into_iter();
+        let branches = branches.map(|(exporter, attached)| (exporter, attached.sorted()));
         Self {
-            claims,
-            v4_lengths,
-            v6_lengths,
+            devices: Claims::new(claims),
+            attachments: Claims::new(branches.collect()),
+            default_route: default.map(|gate| gate.route),
             default,
             allow: definition.allow.clone(),
             mediators: definition.mediators.clone(),
@@ -183,35 +199,73 @@ impl RoutingTable {
     }
 }
 
-/// The routes a sound definition asks for: the default one, then those of each device.
+/// What is attached to an exporter, while it is put together.
+#[derive(Default)]
+struct Attached {
+    every: Vec<Gate>,
+    interfaces: Vec<(u32, Gate)>,
+}
+
+impl Attached {
+    fn add(&mut self, interfaces: &[u32], gates: &[Gate]) {
+        if interfaces.is_empty() {
+            self.every.extend(gates);
+        }
+        for interface in interfaces {
+            let gates = gates.iter().map(|gate| (*interface, *gate));
+            self.interfaces.extend(gates);
+        }
+    }
+
+    fn sorted(mut self) -> Branch {
+        self.interfaces
+            .sort_by_key(|(interface, gate)| (*interface, gate.route));
+        Branch {
+            every: self.every,
+            interfaces: self.interfaces.into(),
+        }
+    }
+}
+
+/// The routes a sound definition asks for: the default one, those of each
+/// device, then those of each attachment.
 fn wanted(definition: &Definition) -> Vec<Route> {
     let logs: BTreeMap<&str, Arc<FlowLog>> = definition
         .flow_logs
         .iter()
         .map(|log| (&*log.name, Arc::new(log.clone())))
         .collect();
-    let route = |log: &Arc<FlowLog>, device: Option<&Device>| {
-        let id = |of: fn(&Device) -> Option<&str>| device.and_then(of).map(Arc::from);
-        Route {
+    let route = |name: &str, [instance_id, snid, ali_uid]: [Option<&str>; 3]| {
+        let log = logs.get(name)?;
+        Some(Route {
             id: RouteId::default(),
             generation: 0,
             flow_log: Arc::clone(log),
-            instance_id: id(|device| Some(&device.instance_id)),
-            snid: id(|device| device.snid.as_deref()),
-            ali_uid: id(|device| device.ali_uid.as_deref()),
-        }
+            instance_id: instance_id.map(Arc::from),
+            snid: snid.map(Arc::from),
+            ali_uid: ali_uid.map(Arc::from),
+        })
     };
     let default = match &definition.unclaimed {
         Unclaimed::Ignore => None,
-        Unclaimed::Take(name) => logs.get(&**name).map(|log| route(log, None)),
+        Unclaimed::Take(name) => route(name, [None; 3]),
     };
-    let claimed = definition.devices.iter().flat_map(|device| {
-        names(definition, device)
-            .filter_map(|name| logs.get(name))
-            .map(|log| route(log, Some(device)))
-            .collect::<Vec<_>>()
-    });
-    default.into_iter().chain(claimed).collect()
+    let mut wanted = Vec::from_iter(default);
+    for device in &definition.devices {
+        let id = Some(device.instance_id.as_str());
+        let ids = [id, device.snid.as_deref(), device.ali_uid.as_deref()];
+        wanted.extend(names(definition, device).filter_map(|name| route(name, ids)));
+    }
+    for attachment in &definition.attachments {
+        let ids = [
+            Some(attachment.id.as_str()),
+            None,
+            attachment.account.as_deref(),
+        ];
+        let names = attachment.flow_logs.iter();
+        wanted.extend(names.filter_map(|name| route(name, ids)));
+    }
+    wanted
 }
 
 /// The flow logs of a device: its own, or the default one when it is bound to none.
@@ -221,17 +275,4 @@ fn names<'a>(definition: &'a Definition, device: &'a Device) -> impl Iterator<It
         Unclaimed::Take(_) | Unclaimed::Ignore => None,
     };
     device.flow_logs.iter().map(|name| &**name).chain(default)
-}
-
-/// The prefix lengths of each family, longest first.
-fn lengths(claims: &[Claim]) -> (Vec<u8>, Vec<u8>) {
-    let of = |is_v4: bool| {
-        let family = claims.iter().map(|claim| claim.exporter.prefix);
-        let family = family.filter(|prefix| prefix.network().is_ipv4() == is_v4);
-        let mut lengths: Vec<u8> = family.map(|prefix| prefix.length()).collect();
-        lengths.sort_unstable_by(|a, b| b.cmp(a));
-        lengths.dedup();
-        lengths
-    };
-    (of(true), of(false))
 }

@@ -1,5 +1,8 @@
+mod attached;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -298,11 +301,11 @@ fn every_problem_is_reported_at_once() {
             "device[2].exporters: names no exporter, so nothing can come from this device \
              (list the addresses its datagrams come from)",
             "device[0].flow-logs[1]: no flow log is named `nowhere` (flow logs are: a, c)",
-            "default-flow-log.name: no flow log is named `none` (flow logs are: a, c)",
             "device[0].flow-logs: flow log `a` is named twice (name it once)",
             "device[1].flow-logs: 9 flow logs, at most 8 \
              (each record would enter the cache once for each of them)",
             "device[1].flow-logs: flow log `a` is named twice (name it once)",
+            "default-flow-log.name: no flow log is named `none` (flow logs are: a, c)",
             "device[0].exporters[0]: exporters.allow excludes 10.0.0.0/8 \
              (nothing would be heard from it; extend the list or remove it here)",
             "device[1].exporters[0]: device `x` claims domain 3 of 10.0.0.0/8 too \

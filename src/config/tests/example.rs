@@ -1,6 +1,13 @@
 //! The file a newcomer starts with says what the defaults are.
 
+use std::num::NonZeroU32;
+
 use super::*;
+use crate::flowlog::Attachment;
+use crate::flowlog::AttachmentKind;
+use crate::flowlog::Router;
+use crate::flowlog::RouterStatus;
+use crate::flowlog::Vpc;
 
 /// The example with every setting in force.
 pub(super) fn uncommented() -> String {
@@ -101,8 +108,10 @@ fn shown() -> Config {
     log.region = Some("cn-hangzhou".to_owned());
     log.fields = vec!["exporter".to_owned(), "vlan".to_owned()];
     log.extra = vec![ElementId::iana(95), ElementId { pen: 9, id: 12232 }];
+    log.one_in = NonZeroU32::new(4096);
     shown.definition.flow_logs.insert(0, log);
     shown.definition.devices = vec![shown_device()];
+    show_networks(&mut shown.definition);
     shown.relays = vec![RelayRule {
         exporters: vec!["198.51.100.0/24".parse().unwrap()],
         to: ["192.0.2.9:2055", "collector.example.net:9995"]
@@ -112,6 +121,35 @@ fn shown() -> Config {
         spoof_source: false,
     }];
     shown
+}
+
+fn show_networks(definition: &mut Definition) {
+    let account = Some("100001234567".to_owned());
+    definition.routers = vec![Router {
+        id: "ecr-mezk2idmsd0vx20001".to_owned(),
+        region: Some("cn-hangzhou".to_owned()),
+        account: Some("1234567890123456".to_owned()),
+        status: RouterStatus::Active,
+    }];
+    definition.vpcs = vec![Vpc {
+        id: "vpc-iqg1sdjj".to_owned(),
+        legacy_id: Some("gz_vpc_266".to_owned()),
+        account: account.clone(),
+        subnets: vec!["subnet-9bqkbq1a".to_owned()],
+    }];
+    definition.attachments = vec![Attachment {
+        id: "eni-08dhim01".to_owned(),
+        kind: AttachmentKind::NetworkInterface,
+        network: Some("vpc-iqg1sdjj".to_owned()),
+        subnet: Some("subnet-9bqkbq1a".to_owned()),
+        account,
+        exporters: vec![ExporterMatch {
+            prefix: "203.0.113.5".parse().unwrap(),
+            domain: None,
+        }],
+        interfaces: vec![7],
+        flow_logs: vec!["branches".to_owned()],
+    }];
 }
 
 #[test]
