@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::sag::Operators;
 use crate::flowlog::Attachment;
 use crate::flowlog::Definition;
 use crate::flowlog::Device;
@@ -13,6 +14,8 @@ use crate::flowlog::Vpc;
 /// What flow logs can be bound to.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Inventory {
+    /// Flow logs that are not the APIs'.
+    pub operators: Operators,
     /// Smart Access Gateways, and any other devices that stand for one, by
     /// instance id.
     pub gateways: BTreeMap<String, Gateway>,
@@ -54,6 +57,7 @@ impl Inventory {
         let vpcs = definition.vpcs.iter();
         let attachments = definition.attachments.iter();
         Self {
+            operators: Operators::new(definition),
             gateways,
             routers: routers.map(|it| (it.id.clone(), it.clone())).collect(),
             vpcs: vpcs.map(|it| (it.id.clone(), it.clone())).collect(),

@@ -1,5 +1,6 @@
 //! All that the APIs have made, and the routing it stands for.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -31,12 +32,18 @@ pub struct State {
 impl State {
     /// What an operator defined, and with it what the APIs have made.
     ///
-    /// A flow log is named by its id. Only an active one has routes; those of a
-    /// gateway that the inventory lost come back with it.
+    /// A flow log is named by its id, and is not there while the operator has
+    /// one of that name: so a file can take it over. Only an active one has
+    /// routes; those of a gateway that the inventory lost come back with it.
     pub fn joined_to(&self, operators: &Definition) -> Definition {
         let mut joined = operators.clone();
-        joined.flow_logs.extend(self.sag.flow_logs().map(flow_log));
-        for (gateway, id) in self.sag.active_bindings() {
+        let names = operators.flow_logs.iter().map(|log| log.name.as_str());
+        let names: BTreeSet<_> = names.collect();
+        let is_free = |id: &str| !names.contains(id);
+        let made = self.sag.flow_logs().filter(|log| is_free(&log.id));
+        joined.flow_logs.extend(made.map(flow_log));
+        let bindings = self.sag.active_bindings();
+        for (gateway, id) in bindings.filter(|(_, id)| is_free(id)) {
             let devices = joined.devices.iter_mut();
             for device in devices.filter(|device| device.instance_id == gateway) {
                 device.flow_logs.push(id.to_owned());

@@ -21,7 +21,7 @@ use crate::flowlog::control::sag;
 pub(super) fn read(read: Read, params: &Params, made: &Made) -> Result<Tree, Failure> {
     let (state, inventory) = (made.state.as_ref(), made.inventory.as_ref());
     let tree = match read {
-        Read::FlowLogs => flow_logs(params, state),
+        Read::FlowLogs => flow_logs(params, state, inventory),
         Read::Bound => bound(params, state, inventory),
         Read::Unbound => unbound(params, state, inventory),
     };
@@ -29,12 +29,17 @@ pub(super) fn read(read: Read, params: &Params, made: &Made) -> Result<Tree, Fai
 }
 
 /// Flow logs; one that is not there is none of them, and no error.
-fn flow_logs(params: &Params, state: &State) -> Result<Tree, sag::Refused> {
+fn flow_logs(params: &Params, state: &State, inventory: &Inventory) -> Result<Tree, sag::Refused> {
     let scope = params.scope()?;
     let (filter, page) = (params.filter()?, params.page()?);
-    let found = state.sag.describe(&scope, &filter, page);
-    let logs = found.entries.iter();
-    let logs: Vec<_> = logs.map(|log| flow_log(log, state)).collect();
+    let operators = &inventory.operators;
+    let found = state.sag.describe(&scope, operators, &filter, page);
+    let logs = found.entries.iter().map(|log| {
+        let id = log.id.as_str();
+        let gateways = state.sag.bound_to(id).chain(operators.bound_to(id));
+        flow_log(log, gateways.count())
+    });
+    let logs: Vec<_> = logs.collect();
     let mut tree = paged(found.total, page);
     tree.insert("FlowLogs".to_owned(), json!({"FlowLogSetType": logs}));
     Ok(tree)
@@ -44,7 +49,8 @@ fn bound(params: &Params, state: &State, inventory: &Inventory) -> Result<Tree, 
     let scope = params.scope()?;
     let id = params.flow_log_id()?;
     let page = params.page()?;
-    let found = state.sag.describe_bound(&scope, id, page)?;
+    let operators = &inventory.operators;
+    let found = state.sag.describe_bound(&scope, operators, id, page)?;
     let gateways = found.entries.iter().map(|id| {
         let known = inventory.gateways.get(*id);
         gateway(id, known.map_or("", |known| &known.name))
@@ -79,7 +85,7 @@ fn paged(total: usize, page: sag::Page) -> Tree {
 
 /// Clients insist on what is always there. The port is a number, as in the
 /// vendor's own answers, though its documents call it a text.
-fn flow_log(log: &sag::FlowLog, state: &State) -> Value {
+fn flow_log(log: &sag::FlowLog, gateways: usize) -> Value {
     let attributes = &log.attributes;
     let status = if log.is_active { "Active" } else { "Inactive" };
     let server = attributes.server_ip.map(|ip| ip.to_string());
@@ -91,10 +97,7 @@ fn flow_log(log: &sag::FlowLog, state: &State) -> Value {
         ("Name", always(attributes.name.as_str().into())),
         ("Description", optional(text(&attributes.description))),
         ("Status", always(status.into())),
-        (
-            "TotalSagNum",
-            always(state.sag.bound_to(&log.id).count().into()),
-        ),
+        ("TotalSagNum", always(gateways.into())),
         (
             "OutputType",
             always(sag::output_word(attributes.output).into()),

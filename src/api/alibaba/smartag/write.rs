@@ -45,7 +45,11 @@ impl Write {
             own: &rules.own,
         };
         let scope = params.scope()?;
-        let id = || params.flow_log_id();
+        let id = || {
+            let id = params.flow_log_id()?;
+            let is_ours = !inventory.operators.has(id);
+            is_ours.then_some(id).ok_or(Refused::State)
+        };
         match self {
             Self::Create => {
                 let group = params.resource_group(&rules.resource_group)?;

@@ -1,6 +1,9 @@
 //! The life of a flow log, and what lists tell of it.
 
 use super::*;
+use crate::flowlog::Definition;
+use crate::flowlog::FlowLog;
+use crate::flowlog::control::sag::Operators;
 
 const NETFLOW: &str = "OutputType=netflow&NetflowServerIp=192.0.2.9";
 
@@ -135,4 +138,36 @@ async fn gateways_are_listed_by_whether_they_are_bound() {
         none,
         json!({"RequestId": ID, "Count": 0, "Sags": {"Sag": []}})
     );
+}
+
+#[tokio::test]
+async fn flow_logs_of_the_configuration_are_seen_and_not_changed() {
+    let memory = Memory::new(State::default());
+    let definition = Definition {
+        flow_logs: vec![FlowLog::new("branches", "flow-proj", "flows")],
+        ..Definition::default()
+    };
+    let operators = Operators::new(&definition);
+    memory.made.lock().unwrap().inventory = Arc::new(Inventory {
+        operators,
+        ..inventory()
+    });
+    let front = front_of(&Arc::new(memory), settings(Credentials::open()));
+    let list = told(&front, "DescribeFlowLogs", "FlowLogId=branches").await;
+    let log = &list["FlowLogs"]["FlowLogSetType"][0];
+    let seen = ["Name", "Status", "OutputType", "ProjectName"].map(|name| log[name].clone());
+    assert_eq!(seen, ["branches", "Active", "sls", "flow-proj"]);
+    for action in [
+        "ModifyFlowLogAttribute",
+        "ActiveFlowLog",
+        "DeactiveFlowLog",
+        "AssociateFlowLog",
+        "DisassociateFlowLog",
+        "DeleteFlowLog",
+    ] {
+        let params = "FlowLogId=branches&SmartAGId=sag-39u6j9a49i03wk0001";
+        let answer = Sent::sag(action, params).to(&front).await;
+        let message = "The current FlowLog instance status does not support this operation.";
+        answer.is_error(400, "IncorrectStatus.FlowLog", message);
+    }
 }

@@ -1,6 +1,7 @@
 //! What the family's lists show.
 
 use super::FlowLog;
+use super::Operators;
 use super::Param;
 use super::Refused;
 use super::Scope;
@@ -109,15 +110,18 @@ pub struct Paged<T> {
 }
 
 impl Store {
-    /// Flow logs of the scope that the filter takes, the oldest first.
+    /// Flow logs of the scope, and the operators' own, that the filter takes:
+    /// the oldest first.
     pub fn describe<'a>(
         &'a self,
         scope: &'a Scope<'_>,
+        operators: &'a Operators,
         filter: &Filter<'_>,
         page: Page,
     ) -> Paged<&'a FlowLog> {
-        let found = self.of_scope(scope).filter(|log| filter.takes(log));
-        let mut found: Vec<_> = found.collect();
+        let made = self.of_scope(scope).filter(|log| !operators.has(&log.id));
+        let found = operators.flow_logs().chain(made);
+        let mut found: Vec<_> = found.filter(|log| filter.takes(log)).collect();
         found.sort_by(|one, other| (one.created_ms, &one.id).cmp(&(other.created_ms, &other.id)));
         page.of(found)
     }
@@ -129,9 +133,13 @@ impl Store {
     pub fn describe_bound<'a>(
         &'a self,
         scope: &Scope<'_>,
+        operators: &'a Operators,
         id: &'a str,
         page: Page,
     ) -> Result<Paged<&'a str>, Refused> {
+        if operators.has(id) {
+            return Ok(page.of(operators.bound_to(id).collect()));
+        }
         self.of_id(scope, id)?;
         Ok(page.of(self.bound_to(id).collect()))
     }
@@ -143,8 +151,9 @@ impl Store {
         inventory: &'a Inventory,
     ) -> Vec<(&'a str, &'a Gateway)> {
         let gateways = inventory.gateways.iter();
+        let is_bound = |id: &str| self.bindings.contains_key(id) || inventory.operators.binds(id);
         let free = gateways.filter(|(id, gateway)| {
-            gateway.has_flow_logs && scope.has_gateway(gateway) && !self.bindings.contains_key(*id)
+            gateway.has_flow_logs && scope.has_gateway(gateway) && !is_bound(id)
         });
         free.map(|(id, gateway)| (id.as_str(), gateway)).collect()
     }

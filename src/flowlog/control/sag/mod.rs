@@ -3,6 +3,7 @@
 
 mod attributes;
 mod describe;
+mod operators;
 mod refused;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use crate::flowlog::refusal;
 
 pub use attributes::{Attributes, Given, output_word};
 pub use describe::{Filter, Page, Paged};
+pub use operators::Operators;
 pub use refused::{Param, Refused};
 
 /// A flow log made by the API.
@@ -237,6 +239,9 @@ impl Store {
         match self.bindings.get(gateway) {
             Some(bound) if bound == id => return Ok(()),
             Some(_) => return Err(Refused::BoundElsewhere),
+            None if policy.inventory.operators.binds(gateway) => {
+                return Err(Refused::BoundElsewhere);
+            }
             None if !known.has_flow_logs => return Err(Refused::Unsupported),
             None => check_edition(known)?,
         }

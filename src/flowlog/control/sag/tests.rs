@@ -457,7 +457,10 @@ fn flow_logs_of_another_region_or_account_are_not_there() {
         assert_eq!(world.store.delete(&scope, &id), Err(Refused::NoFlowLog));
         let page = Page::new(None, None).unwrap();
         assert_eq!(
-            world.store.describe(&scope, &Filter::default(), page).total,
+            world
+                .store
+                .describe(&scope, &world.inventory.operators, &Filter::default(), page)
+                .total,
             0
         );
     }
@@ -501,7 +504,9 @@ fn filters_are_joined_and_exact() {
     let page = Page::new(None, None).unwrap();
     let ids = |id, name, description, status, output| {
         let filter = Filter::new(id, name, description, status, output).unwrap();
-        let found = world.store.describe(&HERE, &filter, page);
+        let found = world
+            .store
+            .describe(&HERE, &world.inventory.operators, &filter, page);
         assert_eq!(found.total, found.entries.len());
         let ids = found.entries.iter();
         ids.map(|log| log.id.clone()).collect::<Vec<_>>()
@@ -538,7 +543,10 @@ fn a_page_past_the_end_is_empty_and_tells_the_total() {
     let made: Vec<_> = (0..60).map(|_| world.create(&netflow()).unwrap()).collect();
     let page = |number, size| {
         let page = Page::new(Some(number), Some(size)).unwrap();
-        let paged = world.store.describe(&HERE, &Filter::default(), page);
+        let paged =
+            world
+                .store
+                .describe(&HERE, &world.inventory.operators, &Filter::default(), page);
         (paged.total, paged.entries.len())
     };
     assert_eq!(made.len(), 60);
@@ -567,9 +575,14 @@ fn unbound_gateways_are_those_that_could_be_bound() {
     world.associate(&id, "sag-b").unwrap();
     assert_eq!(free(&world), ["sag-a", "sag-pair", "sag-standby"]);
     let page = Page::new(None, None).unwrap();
-    let bound = world.store.describe_bound(&HERE, &id, page).unwrap();
+    let bound = world
+        .store
+        .describe_bound(&HERE, &world.inventory.operators, &id, page)
+        .unwrap();
     assert_eq!((bound.total, bound.entries), (1, vec!["sag-b"]));
-    let unknown = world.store.describe_bound(&HERE, "fl-x", page);
+    let unknown = world
+        .store
+        .describe_bound(&HERE, &world.inventory.operators, "fl-x", page);
     assert_eq!(unknown, Err(Refused::NoFlowLog));
 }
 
@@ -583,4 +596,37 @@ fn a_store_is_the_same_after_it_was_written_and_read() {
         serde_json::from_str::<Store>(&written).unwrap(),
         world.store
     );
+}
+
+#[test]
+fn flow_logs_of_the_configuration_are_seen_and_have_their_gateways() {
+    let mut world = World::new();
+    let device = |id: &str, flow_logs: &[&str]| crate::flowlog::Device {
+        instance_id: id.to_owned(),
+        flow_logs: flow_logs.iter().map(|&name| name.to_owned()).collect(),
+        ..crate::flowlog::Device::default()
+    };
+    let named = |name| crate::flowlog::FlowLog::new(name, "branches", "flows");
+    world.inventory.operators = Operators::new(&crate::flowlog::Definition {
+        flow_logs: vec![named("one"), named("two")],
+        devices: vec![device("sag-a", &["one", "two"]), device("sag-b", &["two"])],
+        ..crate::flowlog::Definition::default()
+    });
+    let made = world.create(&sls()).unwrap();
+    assert_eq!(
+        world.associate(&made, "sag-a"),
+        Err(Refused::BoundElsewhere)
+    );
+    let operators = &world.inventory.operators;
+    let page = Page::new(None, None).unwrap();
+    let all = world
+        .store
+        .describe(&HERE, operators, &Filter::default(), page);
+    let ids: Vec<_> = all.entries.iter().map(|log| log.id.as_str()).collect();
+    assert_eq!(ids, ["one", "two", &made]);
+    assert_eq!(all.entries[0].attributes.project, "branches");
+    let bound = world.store.describe_bound(&HERE, operators, "two", page);
+    assert_eq!(bound.unwrap().entries, ["sag-a", "sag-b"]);
+    let free = world.store.describe_unbound(&HERE, &world.inventory);
+    assert!(free.iter().all(|(id, _)| !["sag-a", "sag-b"].contains(id)));
 }
