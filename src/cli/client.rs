@@ -1,5 +1,8 @@
 //! The running daemon's admin API, asked over HTTP.
 
+#[cfg(feature = "logstore")]
+use std::collections::BTreeMap;
+
 use anyhow::Context;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
@@ -47,6 +50,20 @@ impl DaemonArgs {
     pub(super) fn get(&self, path: &str) -> Result<(StatusCode, String), Failure> {
         runtime()?.block_on(async {
             let response = self.send(path, |client, url| client.get(url)).await?;
+            let status = response.status();
+            Ok((status, body(response).await?))
+        })
+    }
+
+    /// Posts parameters; status and body, whatever the status.
+    #[cfg(feature = "logstore")]
+    pub(super) fn post(
+        &self,
+        parameters: &BTreeMap<String, String>,
+    ) -> Result<(StatusCode, String), Failure> {
+        runtime()?.block_on(async {
+            let response = self.send("/", |client, url| client.post(url).query(parameters));
+            let response = response.await?;
             let status = response.status();
             Ok((status, body(response).await?))
         })

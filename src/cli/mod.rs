@@ -12,6 +12,8 @@ mod demo;
 mod exit;
 #[cfg(feature = "logstore")]
 mod files;
+#[cfg(feature = "logstore")]
+mod flow_log;
 mod health;
 #[cfg(feature = "logstore")]
 mod journal;
@@ -58,6 +60,8 @@ enum Command {
     Top(top::Args),
     Parts(parts::Args),
     #[cfg(feature = "logstore")]
+    FlowLog(flow_log::Args),
+    #[cfg(feature = "logstore")]
     Journal(journal::Args),
     Health(health::Args),
     Completions(completions::Args),
@@ -78,6 +82,8 @@ impl Command {
             Self::Query(args) => query::run(&args),
             Self::Top(args) => top::run(&args),
             Self::Parts(args) => parts::run(&args),
+            #[cfg(feature = "logstore")]
+            Self::FlowLog(args) => flow_log::run(&args),
             #[cfg(feature = "logstore")]
             Self::Journal(args) => journal::run(&args),
             Self::Health(args) => health::run(&args),

@@ -56,7 +56,7 @@ fn key(key: &config::AccessKey) -> Result<AccessKey> {
 }
 
 /// The first line of a file.
-pub(super) fn secret(path: &Path) -> Result<Secret> {
+pub(crate) fn secret(path: &Path) -> Result<Secret> {
     let text = fs::read_to_string(path);
     let text = text.with_context(|| format!("cannot read {}", path.display()))?;
     let line = text.lines().next().unwrap_or_default().trim();

@@ -47,6 +47,7 @@ mod watch;
 mod worker;
 mod writer;
 
+pub(crate) use front::secret;
 pub use run::{Daemon, run};
 pub use secrets::secret_problems;
 pub use settings::{DiskBudget, journal_directory, log_store_directory};

@@ -20,6 +20,7 @@ pub(super) mod testing;
 mod tests;
 
 pub use crate::sink::Secret;
+pub use alibaba::sign_rpc;
 pub use arrived::Arrived;
 pub use credential::{Credential, Credentials, Product};
 pub use escape::{NotText, parameters};

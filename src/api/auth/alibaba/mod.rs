@@ -4,6 +4,7 @@ mod rpc;
 mod v3;
 
 pub(super) use rpc::Rpc;
+pub use rpc::sign_rpc;
 pub(super) use v3::V3;
 
 use jiff::Timestamp;

@@ -86,6 +86,36 @@ impl Claim for Rpc<'_> {
     }
 }
 
+/// Signs a request: adds to its parameters all that the scheme needs. A nonce
+/// is used once.
+pub fn sign_rpc(
+    method: &str,
+    parameters: &mut BTreeMap<String, String>,
+    (key_id, secret): (&str, &Secret),
+    token: Option<&Secret>,
+    now: Timestamp,
+    nonce: &str,
+) {
+    let time = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let of_scheme = [
+        ("AccessKeyId", key_id),
+        ("SignatureMethod", "HMAC-SHA1"),
+        ("SignatureVersion", "1.0"),
+        ("SignatureNonce", nonce),
+        ("Timestamp", &time),
+    ];
+    let token = token.map(|token| ("SecurityToken", token.expose()));
+    for (name, value) in of_scheme.into_iter().chain(token) {
+        parameters.insert(name.to_owned(), value.to_owned());
+    }
+    let signed = parameters.iter();
+    let signed = signed.map(|(name, value)| (name.as_str(), value.as_str()));
+    let text = string_to_sign(method, &signed.collect());
+    let key = format!("{}&", secret.expose());
+    let signature = STANDARD.encode(hmac_sha1(key.as_bytes(), &[&text]));
+    parameters.insert("Signature".to_owned(), signature);
+}
+
 /// What is signed: method, `/` and all parameters but `Signature`, sorted by
 /// name, each escaped and the whole escaped once more.
 fn string_to_sign(method: &str, parameters: &BTreeMap<&str, &str>) -> String {
