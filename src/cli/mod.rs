@@ -11,6 +11,8 @@ mod decode;
 mod demo;
 mod exit;
 #[cfg(feature = "logstore")]
+mod export_config;
+#[cfg(feature = "logstore")]
 mod files;
 #[cfg(feature = "logstore")]
 mod flow_log;
@@ -62,6 +64,8 @@ enum Command {
     #[cfg(feature = "logstore")]
     FlowLog(flow_log::Args),
     #[cfg(feature = "logstore")]
+    ExportConfig(export_config::Args),
+    #[cfg(feature = "logstore")]
     Journal(journal::Args),
     Health(health::Args),
     Completions(completions::Args),
@@ -84,6 +88,8 @@ impl Command {
             Self::Parts(args) => parts::run(&args),
             #[cfg(feature = "logstore")]
             Self::FlowLog(args) => flow_log::run(&args),
+            #[cfg(feature = "logstore")]
+            Self::ExportConfig(args) => export_config::run(&args),
             #[cfg(feature = "logstore")]
             Self::Journal(args) => journal::run(&args),
             Self::Health(args) => health::run(&args),

@@ -57,7 +57,7 @@ const STATUSES: &[(&str, RouterStatus)] = &[
     ("inactive", RouterStatus::Inactive),
     ("deleting", RouterStatus::Deleting),
 ];
-const KINDS: &[(&str, AttachmentKind)] = &[
+pub(super) const KINDS: &[(&str, AttachmentKind)] = &[
     ("vbr", AttachmentKind::Vbr),
     ("network-interface", AttachmentKind::NetworkInterface),
     ("nat", AttachmentKind::Nat),

@@ -108,12 +108,7 @@ fn flow_log(table: &mut Table<'_, '_>) -> FlowLog {
 }
 
 fn output(table: &mut Table<'_, '_>) -> OutputType {
-    let outputs = [
-        ("sls", OutputType::Sls),
-        ("netflow", OutputType::Netflow),
-        ("all", OutputType::All),
-    ];
-    table.choice("output", &outputs).unwrap_or_default()
+    table.choice("output", OUTPUTS).unwrap_or_default()
 }
 
 fn timers(table: &mut Table<'_, '_>) -> Timers {
@@ -217,22 +212,27 @@ pub(super) fn exporter(value: Value<'_, '_>) -> Option<ExporterMatch> {
     })?
 }
 
-const TRAFFICS: &[(&str, Traffic)] = &[
+pub(super) const OUTPUTS: &[(&str, OutputType)] = &[
+    ("sls", OutputType::Sls),
+    ("netflow", OutputType::Netflow),
+    ("all", OutputType::All),
+];
+pub(super) const TRAFFICS: &[(&str, Traffic)] = &[
     ("all", Traffic::All),
     ("accept", Traffic::Accept),
     ("reject", Traffic::Reject),
 ];
-const ROLES: &[(&str, Role)] = &[
+pub(super) const ROLES: &[(&str, Role)] = &[
     ("single", Role::Single),
     ("active", Role::Active),
     ("standby", Role::Standby),
 ];
-const SUPPORTS: &[(&str, Support)] = &[
+pub(super) const SUPPORTS: &[(&str, Support)] = &[
     ("full", Support::Full),
     ("no-model", Support::NoModel),
     ("no-edition", Support::NoEdition),
 ];
-const NAMINGS: &[(&str, Naming)] = &[("sag", Naming::Sag), ("vpc", Naming::Vpc)];
+pub(super) const NAMINGS: &[(&str, Naming)] = &[("sag", Naming::Sag), ("vpc", Naming::Vpc)];
 const CACHES: &[(&str, CacheType)] = &[
     ("on", CacheType::Timeout),
     ("natural", CacheType::Natural),

@@ -169,7 +169,7 @@ const TEMPLATES_MAX: usize = 1_024;
 const SAMPLERS_MAX: usize = 256;
 /// RFC 7011 §10.4.4: not more often than once a minute.
 const RECONNECT: Duration = Duration::from_secs(60);
-const VERSIONS: &[(&str, NetflowVersion)] = &[
+pub(super) const VERSIONS: &[(&str, NetflowVersion)] = &[
     ("v5", NetflowVersion::V5),
     ("v9", NetflowVersion::V9),
     ("v10", NetflowVersion::V10),

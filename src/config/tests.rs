@@ -24,6 +24,7 @@ const EXAMPLE: &str = include_str!("../../config/flowlogd.toml");
 
 mod collectors;
 mod example;
+mod exported;
 mod relays;
 
 use example::uncommented;

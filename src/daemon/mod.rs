@@ -48,6 +48,7 @@ mod worker;
 mod writer;
 
 pub(crate) use front::secret;
+pub use register::joined_definition;
 pub use run::{Daemon, run};
 pub use secrets::secret_problems;
 pub use settings::{DiskBudget, journal_directory, log_store_directory};

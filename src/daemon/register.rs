@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
 
+use crate::config::Config;
+use crate::daemon::start::state_directory;
 use crate::flowlog::Definition;
 use crate::flowlog::Problem;
 use crate::flowlog::control::{Inventory, State};
@@ -13,6 +15,16 @@ use crate::logstore::document;
 
 /// The file in the state directory.
 const FILE: &str = "flow-logs.json";
+
+/// What a configuration defines, joined by what the APIs have made so far.
+///
+/// # Errors
+/// A later flowlogd wrote it, or it cannot be read.
+pub fn joined_definition(config: &Config) -> Result<Definition> {
+    let path = state_directory(config).join(FILE);
+    let made = document::read::<State>(&path).context("cannot read the flow logs of the APIs")?;
+    Ok(made.unwrap_or_default().joined_to(&config.definition))
+}
 
 /// All that the APIs have made. Changes come one after the other, and each is
 /// durable before it is in force.

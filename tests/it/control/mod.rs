@@ -1,6 +1,8 @@
 //! Flow logs that the clouds' own SDKs make on a running daemon, and what they
 //! do to the flows that come in.
 
+mod people;
+
 use std::fs;
 use std::time::Duration;
 
