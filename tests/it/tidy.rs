@@ -48,11 +48,12 @@ const IMPURE: [&str; 14] = [
 ];
 
 /// Rooms within a room, each with a door of its own.
-const INNER_ROOMS: [&str; 6] = [
+const INNER_ROOMS: [&str; 7] = [
     "api::auth",
     "api::control",
     "api::sls",
     "flowlog::control",
+    "flowlog::control::ecr",
     "flowlog::control::sag",
     "sink::sls",
 ];

@@ -99,6 +99,7 @@ impl Frame<'_> {
         ];
         let fields = fields.map(|(name, text)| (name.to_owned(), text.into()));
         let mut body = Tree::from_iter(fields);
+        body.extend(*failure.rest);
         if let Some(denied) = failure.denied {
             body.insert("AccessDeniedDetail".to_owned(), detail(&denied));
         }

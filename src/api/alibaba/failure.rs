@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use axum::http::StatusCode;
 
+use super::Tree;
 use crate::api::auth::control::{Denial, Scheme};
 use crate::api::body::Unread;
 use crate::api::control::{Failed, NotKept, Rejection};
@@ -19,6 +20,8 @@ pub(super) struct Failure {
     pub(super) message: Cow<'static, str>,
     /// Which right was missing, if it is that.
     pub(super) denied: Option<Denied>,
+    /// What the product tells besides.
+    pub(super) rest: Box<Tree>,
 }
 
 /// A right that a key has not.
@@ -41,6 +44,7 @@ impl Failure {
             code: code.into(),
             message: message.into(),
             denied: None,
+            rest: Box::default(),
         }
     }
 

@@ -5,6 +5,8 @@
 //! is that which was signed.
 
 mod answer;
+mod call;
+mod ecr;
 mod failure;
 mod smartag;
 mod xml;
@@ -13,6 +15,7 @@ use axum::response::Response;
 use serde_json::{Map, Value};
 
 use answer::{Format, Frame};
+use call::Call;
 use failure::Failure;
 
 use super::control::Request;
@@ -41,6 +44,9 @@ pub(super) async fn answer(request: &Request<'_>) -> Response {
         (Ok(proof), Some(_), Some(action), Some(smartag::VERSION)) => {
             smartag::answer(request, *proof, action).await
         }
+        (Ok(proof), Some(_), Some(action), Some(ecr::VERSION)) => {
+            ecr::answer(request, *proof, action).await
+        }
         (Ok(_), Some(_), Some(_), Some(_)) => Err(Failure::invalid("Version")),
     };
     match answered {
@@ -51,5 +57,9 @@ pub(super) async fn answer(request: &Request<'_>) -> Response {
 
 /// The product of a version, as errors name it.
 fn product(version: &str) -> Option<&'static str> {
-    (version == smartag::VERSION).then_some(smartag::PRODUCT)
+    match version {
+        smartag::VERSION => Some(smartag::PRODUCT),
+        ecr::VERSION => Some(ecr::PRODUCT),
+        _ => None,
+    }
 }

@@ -41,7 +41,7 @@ fn finished(mut mac: impl Mac, parts: &[&str]) -> Vec<u8> {
 }
 
 /// SHA-256 in hex digits of lower case.
-pub(super) fn sha256_hex(octets: &[u8]) -> String {
+pub(in crate::api) fn sha256_hex(octets: &[u8]) -> String {
     hex(&Sha256::digest(octets))
 }
 

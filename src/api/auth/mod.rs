@@ -8,7 +8,7 @@ mod arrived;
 mod authorization;
 pub mod control;
 mod credential;
-mod digest;
+pub(super) mod digest;
 mod escape;
 mod keys;
 mod replay;

@@ -16,7 +16,7 @@ pub(super) struct Audit<'a> {
     pub(super) flow_log: &'a str,
     /// What the flow log was bound to or freed from, if it was that.
     pub(super) instance: &'a str,
-    /// `OK`, or the code of the error.
+    /// `OK`, `unchanged` if there was nothing to do, or the code of the error.
     pub(super) result: &'a str,
 }
 

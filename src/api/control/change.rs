@@ -136,6 +136,7 @@ impl Change {
 
     fn audit<T, F: Failed>(&self, done: &Result<Done<T>, F>) {
         let made = done.as_ref().ok().and_then(|done| done.made.as_deref());
+        let result = |done: &Done<T>| if done.is_new { "OK" } else { UNCHANGED };
         Audit {
             who: self.key_id.as_deref(),
             from: self.from,
@@ -143,11 +144,14 @@ impl Change {
             action: &self.action,
             flow_log: made.unwrap_or(&self.flow_log),
             instance: &self.instance,
-            result: done.as_ref().map_or_else(F::code, |_| "OK"),
+            result: done.as_ref().map_or_else(F::code, result),
         }
         .tell();
     }
 }
+
+/// What the log says of success without any change.
+const UNCHANGED: &str = "unchanged";
 
 /// Says what the client is not told.
 fn warn(not_kept: &NotKept, request: RequestId) {

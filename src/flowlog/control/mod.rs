@@ -10,9 +10,11 @@ mod id;
 mod inventory;
 pub mod sag;
 mod state;
+mod text;
 pub mod vpc;
 
 pub use id::Ids;
 pub use inventory::Gateway;
 pub use inventory::Inventory;
 pub use state::State;
+pub use text::is_resource_group;

@@ -11,6 +11,7 @@ mod write;
 
 use std::sync::Arc;
 
+use super::Call;
 use super::Tree;
 use super::failure::Failure;
 use crate::api::auth::Product;
@@ -74,18 +75,9 @@ pub(super) async fn answer(
     let (name, action) = actions
         .find(|(name, _)| *name == action)
         .ok_or_else(Failure::no_action)?;
-    let arrived = request.raw.arrived();
-    let credential = proof.credential;
-    let account = credential.and_then(|credential| credential.account_uid.as_deref());
-    let params = Params::new(arrived.merged(), account.unwrap_or_default());
-    let key_id = credential.map(|credential| credential.id.as_str());
     let right = format!("smartag:{name}");
-    let allowed = if proof.may(Product::Smartag, name) {
-        Ok(())
-    } else {
-        let key_id = key_id.unwrap_or_default();
-        Err(Failure::forbidden(right.clone(), key_id))
-    };
+    let allowed = Call::allowed(proof, Product::Smartag, name, &right);
+    let params = Params(Call::new(request, proof));
     match action {
         Action::Read(read) => {
             allowed?;

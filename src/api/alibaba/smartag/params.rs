@@ -4,8 +4,8 @@
 //! none heeds: `ResourceOwnerAccount`, `ResourceOwnerId`, `OwnerAccount` and
 //! `OwnerId`.
 
-use std::collections::BTreeMap;
-
+use crate::api::alibaba::Call;
+use crate::flowlog::control::is_resource_group;
 use crate::flowlog::control::sag::Filter;
 use crate::flowlog::control::sag::Given;
 use crate::flowlog::control::sag::Page;
@@ -15,39 +15,21 @@ use crate::flowlog::control::sag::Scope;
 
 /// The parameters of a call, and whose it is.
 #[derive(Clone, Debug)]
-pub(super) struct Params {
-    all: BTreeMap<String, String>,
-    account: String,
-}
+pub(super) struct Params(pub(super) Call);
 
 impl Params {
-    pub(super) fn new(all: BTreeMap<&str, &str>, account: &str) -> Self {
-        let all = all.into_iter();
-        let all = all.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Self {
-            all: all.collect(),
-            account: account.to_owned(),
-        }
-    }
-
-    /// As it came: absent, or a text that may be empty.
     fn given(&self, name: &str) -> Option<&str> {
-        self.all.get(name).map(String::as_str)
-    }
-
-    /// A text, if there is one and it is not empty.
-    fn some(&self, name: &str) -> Option<&str> {
-        self.given(name).filter(|text| !text.is_empty())
+        self.0.given(name)
     }
 
     fn needed(&self, name: &str, param: Param) -> Result<&str, Refused> {
-        self.some(name).ok_or(Refused::Missing(param))
+        self.0.some(name).ok_or(Refused::Missing(param))
     }
 
     /// Account and region, which every action has.
     pub(super) fn scope(&self) -> Result<Scope<'_>, Refused> {
         let region = self.needed("RegionId", Param::RegionId)?;
-        Scope::new(&self.account, region)
+        Scope::new(self.0.account(), region)
     }
 
     pub(super) fn flow_log_id(&self) -> Result<&str, Refused> {
@@ -61,9 +43,8 @@ impl Params {
     /// The resource group of a flow log that is made; `default` if none is
     /// named.
     pub(super) fn resource_group<'a>(&'a self, default: &'a str) -> Result<&'a str, Refused> {
-        let group = self.some("ResourceGroupId").unwrap_or(default);
-        let is_letter = |letter: u8| letter.is_ascii_alphanumeric() || letter == b'-';
-        let is_group = group.len() <= RESOURCE_GROUP_MAX && group.bytes().all(is_letter);
+        let group = self.0.some("ResourceGroupId").unwrap_or(default);
+        let is_group = is_resource_group(group);
         is_group.then_some(group).ok_or(Refused::Invalid)
     }
 
@@ -110,6 +91,3 @@ impl Params {
         self.given("SmartAGId").unwrap_or_default()
     }
 }
-
-/// Letters of a resource group's id; the vendor's have 18.
-const RESOURCE_GROUP_MAX: usize = 64;

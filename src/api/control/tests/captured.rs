@@ -208,15 +208,69 @@ async fn an_answer_is_written_as_the_vendor_writes_it() {
     assert_eq!(missing.body, body);
 }
 
-/// Of the products that are not served yet, in their own shapes.
+/// The flow log that a request for a border router's names, in the state that
+/// the action needs.
+fn needed_of_router(sent: &Sent) -> State {
+    let (params, action) = (params(sent), action(sent));
+    let id = params.get("FlowLogId").map_or(routers::STORED, |id| id);
+    match &*action {
+        "CreateFlowLog" => State::default(),
+        action => routers::stored(id, &params["EcrId"], action != "ActivateFlowLog"),
+    }
+}
+
+/// As in the answers that these clients were captured with.
 #[tokio::test]
-async fn captured_requests_of_other_products_are_refused_in_their_shape() {
+async fn captured_requests_for_routers_are_answered_as_their_clients_expect() {
+    let mut count = 0;
     for sent in captures(&ALIBABA) {
-        if sent.label.contains(".ecr.") {
-            let memory = Arc::new(Memory::new(State::default()));
-            let answer = sent.to(&front_of(&memory, settings(ours()))).await;
-            let message = "Specified parameter Version is not valid.";
-            answer.is_error(400, "InvalidVersion", message);
+        let label = &sent.label;
+        if !label.contains(".ecr.") {
+            continue;
         }
+        count += 1;
+        let before = needed_of_router(&sent);
+        let memory = routers::memory(before.clone());
+        let answer = sent.to(&front_of(&memory, settings(ours()))).await;
+        assert_eq!(answer.header("x-acs-request-id"), ID, "{label}");
+        let told = answer.success();
+        let params = params(&sent);
+        let action = action(&sent);
+        let expected = match &*action {
+            "CreateFlowLog" => routers::success(json!({"FlowLogId": routers::FIRST})),
+            "DescribeFlowLogs" => routers::success(json!({
+                "FlowLogs": [routers::shown(routers::STORED, &params["EcrId"], "Active")],
+                "MaxResults": 10, "TotalCount": 1, "NextToken": "",
+            })),
+            _ => routers::success(json!({})),
+        };
+        assert_eq!(told, expected, "{label}");
+        // They all removed for a trial.
+        let is_change = !["DeleteFlowlog", "DescribeFlowLogs"].contains(&&*action);
+        assert_eq!(*memory.state() != before, is_change, "{label}");
+    }
+    assert_eq!(count, 14);
+}
+
+#[tokio::test]
+async fn a_captured_request_makes_the_flow_log_that_it_asks_for() {
+    for label in ["tea.ecr.CreateFlowLog", "teav2.ecr.CreateFlowLog"] {
+        let memory = routers::memory(State::default());
+        let front = front_of(&memory, settings(ours()));
+        capture(label).to(&front).await.success();
+        let state = memory.state();
+        let log = state.ecr.flow_logs().next().unwrap();
+        let attributes = &log.attributes;
+        assert_eq!(
+            (&*attributes.name, &*attributes.description),
+            ("my log", "流")
+        );
+        assert_eq!(attributes.vbr, "vbr-j6cwxhgg0s5nuephp0001");
+        assert_eq!(attributes.project, "flowlog-project");
+        assert_eq!(attributes.logstore, "flowlog-logstore");
+        assert_eq!((attributes.interval_s, attributes.one_in), (600, 4096));
+        let tags = [("FinanceDept", "FinanceJoshua"), ("k2", "v 2")];
+        let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(attributes.tags, tags);
     }
 }

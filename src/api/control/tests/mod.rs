@@ -6,6 +6,8 @@ mod kept;
 mod proof;
 mod refused;
 mod rejected;
+mod routers;
+mod routers_refused;
 mod served;
 
 use std::net::SocketAddr;
@@ -63,7 +65,8 @@ impl Control for Memory {
             let mut made = self.made.lock().unwrap();
             let mut copy = State::clone(&made.state);
             // Begins elsewhere for each, so that no two ids are alike.
-            let mut next = u8::try_from(copy.sag.flow_logs().count() * 7).unwrap();
+            let count = copy.sag.flow_logs().count() + copy.ecr.flow_logs().count();
+            let mut next = u8::try_from(count * 7).unwrap();
             let mut random = |octets: &mut [u8]| {
                 octets.fill(next);
                 next += 1;

@@ -19,6 +19,8 @@ use crate::flowlog::check::DESCRIPTION_MAX;
 use crate::flowlog::check::NAME_MAX;
 use crate::flowlog::check::is_logstore;
 use crate::flowlog::check::is_project;
+use crate::flowlog::control::text::is_region;
+use crate::flowlog::control::text::is_text;
 
 /// Parameters of a call as they came: absent, or a text that may be empty.
 #[derive(Clone, Copy, Debug, Default)]
@@ -194,13 +196,6 @@ pub(super) fn output(word: Option<&str>) -> Result<Option<OutputType>, Refused> 
     found.map(Some).ok_or(Refused::Illegal(Param::OutputType))
 }
 
-/// The region of a call; any word may be one, since the vendor's own examples
-/// misspell theirs.
-pub(super) fn is_region(text: &str) -> bool {
-    let is_letter = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
-    (1..=64).contains(&text.len()) && text.bytes().all(is_letter)
-}
-
 fn parsed<T: FromStr>(text: &str, param: Param) -> Result<T, Refused> {
     text.parse().map_err(|_| Refused::Illegal(param))
 }
@@ -219,8 +214,4 @@ fn number(
     is_within
         .then_some(Some(number))
         .ok_or(Refused::Illegal(param))
-}
-
-fn is_text(text: &str, most: usize) -> bool {
-    text.chars().count() <= most && !text.chars().any(char::is_control)
 }

@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::Gateway;
 use super::Ids;
 use super::Inventory;
+use super::text::is_region;
 use crate::flowlog::Prefix;
 use crate::flowlog::Refusal;
 use crate::flowlog::refusal;
@@ -105,7 +106,7 @@ impl<'a> Scope<'a> {
     /// # Errors
     /// What stands for a region is none.
     pub fn new(account: &'a str, region: &'a str) -> Result<Self, Refused> {
-        if !attributes::is_region(region) {
+        if !is_region(region) {
             return Err(Refused::Illegal(Param::RegionId));
         }
         Ok(Self { account, region })
