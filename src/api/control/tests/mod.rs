@@ -7,6 +7,7 @@ mod proof;
 mod refused;
 mod rejected;
 mod served;
+mod tencent;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -63,7 +64,8 @@ impl Control for Memory {
             let mut made = self.made.lock().unwrap();
             let mut copy = State::clone(&made.state);
             // Begins elsewhere for each, so that no two ids are alike.
-            let mut next = u8::try_from(copy.sag.flow_logs().count() * 7).unwrap();
+            let count = copy.sag.flow_logs().count() + copy.vpc.flow_logs().count();
+            let mut next = u8::try_from(count * 7).unwrap();
             let mut random = |octets: &mut [u8]| {
                 octets.fill(next);
                 next += 1;
@@ -101,6 +103,8 @@ fn inventory() -> Inventory {
     let gateways = gateways.map(|(id, gateway)| (id.to_owned(), gateway));
     Inventory {
         gateways: gateways.into(),
+        vpcs: tencent::vpcs(),
+        attachments: tencent::attachments(),
         ..Inventory::default()
     }
 }
