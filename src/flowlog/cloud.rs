@@ -1,5 +1,8 @@
 //! What the clouds' flow logs are made of, beside Smart Access Gateways.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use super::ExporterMatch;
 
 /// An Express Connect Router of Alibaba Cloud.
@@ -105,7 +108,8 @@ pub enum Network {
 }
 
 /// Which records a flow log takes, by what became of their packets.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Traffic {
     /// Every one.
     #[default]

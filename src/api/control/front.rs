@@ -69,8 +69,8 @@ impl Front {
         };
         let mut response = match api {
             Api::Alibaba => alibaba::answer(&request).await,
-            Api::TencentV3 => tencent::answer_v3(&request),
-            Api::TencentV2 => tencent::answer_v2(&request),
+            Api::TencentV3 => tencent::answer_v3(&request).await,
+            Api::TencentV2 => tencent::answer_v2(&request).await,
         };
         let (name, id) = match api {
             Api::Alibaba => ("x-acs-request-id", id.to_string()),

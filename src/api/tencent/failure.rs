@@ -2,7 +2,7 @@
 
 use crate::api::auth::control::Denial;
 use crate::api::body::Unread;
-use crate::api::control::Rejection;
+use crate::api::control::{Failed, NotKept, Rejection};
 
 /// A refusal, as both APIs say it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -16,32 +16,80 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// A parameter that every action needs.
+    /// A refusal by its codes in both APIs.
+    pub(super) fn new(
+        code: &'static str,
+        old: (u16, &'static str),
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            code,
+            old,
+            message: message.into(),
+        }
+    }
+
+    fn of((code, old): Words, message: impl Into<String>) -> Self {
+        Self::new(code, old, message)
+    }
+
+    /// A parameter that is needed.
     pub(super) fn missing(name: &str) -> Self {
         let message = format!("The request is missing a required parameter `{name}`.");
-        Self {
-            message,
-            ..of_words(MISSING)
-        }
+        Self::of(MISSING, message)
     }
 
     /// There is no such action.
     pub(super) fn no_action(action: &str) -> Self {
-        let shown: String = action.chars().take(SHOWN_CHARACTERS).collect();
-        Self {
-            message: format!("The request action=`{shown}` is invalid or not found."),
-            ..of_words(ACTION)
-        }
+        let message = format!(
+            "The request action=`{}` is invalid or not found.",
+            shown(action)
+        );
+        Self::of(ACTION, message)
     }
 
     /// There is no such version.
     pub(super) fn no_version() -> Self {
         let words = ("NoSuchVersion", (6100, "NoSuchVersion"));
-        Self {
-            message: "The requested API version does not exist.".to_owned(),
-            ..of_words(words)
+        Self::of(words, "The requested API version does not exist.")
+    }
+
+    /// The key may not do this: product and action.
+    pub(super) fn forbidden(right: &str) -> Self {
+        let message = format!("You are not authorized to perform the operation ({right}).");
+        Self::of(FORBIDDEN, message)
+    }
+}
+
+impl Failed for Failure {
+    fn internal() -> Self {
+        Self::of(INTERNAL, "An internal error occurred.")
+    }
+
+    fn code(&self) -> &str {
+        self.code
+    }
+}
+
+/// Nothing is in force, so that a client may try again.
+impl From<&NotKept> for Failure {
+    fn from(not_kept: &NotKept) -> Self {
+        match not_kept {
+            NotKept::Contradiction(_) => {
+                let words = ("UnsupportedOperation", (5100, "OperationFailed"));
+                Self::of(words, "The resource cannot be logged like this.")
+            }
+            NotKept::Disk(_) | NotKept::Stopping => {
+                let words = ("InternalError.ModuleError", (6200, "ServiceUnavailable"));
+                Self::of(words, "An internal module failed. Please try again later.")
+            }
         }
     }
+}
+
+/// A foreign text, as far as an answer repeats it.
+pub(super) fn shown(text: &str) -> String {
+    text.chars().take(SHOWN_CHARACTERS).collect()
 }
 
 impl From<&Rejection> for Failure {
@@ -55,18 +103,12 @@ impl From<&Rejection> for Failure {
                 ("InvalidRequest", (4000, "InvalidParameter"))
             }
             Rejection::NotText | Rejection::TooMany => INVALID,
-            Rejection::Forged => (
-                "AuthFailure.UnauthorizedOperation",
-                (4101, "UnauthorizedOperation"),
-            ),
+            Rejection::Forged => FORBIDDEN,
             Rejection::Method => ("UnsupportedProtocol", (4600, "UnsupportedProtocol")),
             Rejection::Path => ACTION,
             Rejection::Busy => LIMIT,
         };
-        Self {
-            message: format!("{rejection}."),
-            ..of_words(words)
-        }
+        Self::of(words, format!("{rejection}."))
     }
 }
 
@@ -74,6 +116,11 @@ impl From<&Rejection> for Failure {
 type Words = (&'static str, (u16, &'static str));
 
 const ACTION: Words = ("InvalidAction", (6100, "InvalidAction"));
+const FORBIDDEN: Words = (
+    "AuthFailure.UnauthorizedOperation",
+    (4101, "UnauthorizedOperation"),
+);
+const INTERNAL: Words = ("InternalError", (6000, "InternalError"));
 const INVALID: Words = ("InvalidParameter", (4000, "InvalidParameter"));
 const LIMIT: Words = ("RequestLimitExceeded", (4400, "RequestLimitExceeded"));
 const MISSING: Words = ("MissingParameter", (4000, "MissingParameter"));
@@ -82,14 +129,6 @@ const TOKEN: Words = ("AuthFailure.TokenFailure", (4105, "TokenFailure"));
 
 /// Characters of a foreign text that an answer repeats.
 const SHOWN_CHARACTERS: usize = 64;
-
-fn of_words((code, old): Words) -> Failure {
-    Failure {
-        code,
-        old,
-        message: String::new(),
-    }
-}
 
 fn denial_words(denial: &Denial) -> Words {
     match denial {

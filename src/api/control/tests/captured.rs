@@ -274,3 +274,112 @@ async fn a_captured_request_makes_the_flow_log_that_it_asks_for() {
         assert_eq!(attributes.tags, tags);
     }
 }
+
+/// Clients of Tencent Cloud: its SDKs for Python and node, old and new, and its
+/// command line.
+const TENCENT: [&str; 4] = ["qc2.", "qcnode.", "tc3.", "tccli"];
+
+/// The action of a request to Tencent Cloud, and whether it is the older API's.
+fn tencents_action(sent: &Sent) -> (String, bool) {
+    let mut headers = sent.headers.iter();
+    let header = headers.find(|(name, _)| name == "X-TC-Action");
+    let header = header.map(|(_, action)| action.clone());
+    let action = header.or_else(|| params(sent).remove("Action")).unwrap();
+    (action, sent.target.starts_with("/v2/"))
+}
+
+/// What a success tells in API 3.0, by action.
+fn told_newly(sent: &Sent, action: &str) -> Value {
+    let mut told = match action {
+        "CreateFlowLog" if sent.label == "tccli" => {
+            let mut made = tencent::log("fl-01234567", "vpc-iqg1sdjj", "eni-08dhim");
+            made["FlowLogName"] = json!("test");
+            made["CloudLogId"] = json!("b4fd");
+            json!({"FlowLog": [made]})
+        }
+        "CreateFlowLog" => {
+            let mut made = tencent::log("fl-01234567", "vpc-iqg1sdjj", "eni-08dhim00");
+            made["FlowLogName"] = json!("test 流日志");
+            made["FlowLogDescription"] = json!("a b~*+/&=");
+            made["CloudLogId"] = json!("b4fd9ac1-7ce5-440d-92a7-10d9f04bdb34");
+            let tags = [("city", "shanghai"), ("k2", "v2")];
+            made["TagSet"] = tags
+                .iter()
+                .map(|(key, value)| json!({"Key": key, "Value": value}))
+                .collect();
+            json!({"FlowLog": [made]})
+        }
+        "DescribeFlowLog" => json!({"FlowLog": [tencent::log("fl-1", "vpc-1", "eni-1")]}),
+        "DescribeFlowLogs" => json!({"FlowLog": [], "TotalNum": 0}),
+        _ => json!({}),
+    };
+    told["RequestId"] = json!(ID.to_ascii_lowercase());
+    json!({"Response": told})
+}
+
+/// What a success tells in API 2.0, by action.
+fn told_as_before(sent: &Sent, action: &str) -> Value {
+    let params = params(sent);
+    let data = match action {
+        "CreateFlowLog" => json!({
+            "flowLogId": "fl-01234567", "flowLogName": params["flowLogName"],
+            "resourceType": "NETWORKINTERFACE", "resourceId": "eni-08dhim",
+            "TrafficType": "ALL", "CloudLogId": params["cloudLogId"],
+            "createdTime": "2026-11-21 10:01:00",
+        }),
+        "DeleteFlowLog" => json!([]),
+        _ => {
+            let logs = ["fl-2", "fl-1"].map(|id| tencent::old_log(id, "vpc-1", "eni-1"));
+            json!({"totalNum": 2, "totalCount": 2, "data": logs})
+        }
+    };
+    json!({"code": 0, "message": "", "codeDesc": "Success", "data": data})
+}
+
+#[tokio::test]
+async fn captured_requests_for_tencent_are_answered_as_their_clients_expect() {
+    let (mut old, mut new) = (0, 0);
+    for sent in captures(&TENCENT) {
+        let label = &sent.label;
+        // A client asked a proxy, or was wrong: see below.
+        if ["CONNECT", "badsecret", "token"]
+            .iter()
+            .any(|it| sent.method == *it || label.ends_with(it))
+        {
+            continue;
+        }
+        let (action, is_old) = tencents_action(&sent);
+        let stored = match &*action {
+            "CreateFlowLog" => State::default(),
+            _ => tencent::stored(&["fl-1", "fl-2"]),
+        };
+        let memory = Arc::new(Memory::new(stored));
+        let answer = sent.to(&front_of(&memory, settings(ours()))).await;
+        let id = answer.header("x-tc-requestid");
+        assert_eq!(id, ID.to_ascii_lowercase(), "{label}");
+        assert_eq!((answer.status, answer.content_type()), (200, tencent::JSON));
+        if is_old {
+            old += 1;
+            assert_eq!(answer.json(), told_as_before(&sent, &action), "{label}");
+        } else {
+            new += 1;
+            assert_eq!(answer.json(), told_newly(&sent, &action), "{label}");
+        }
+    }
+    assert_eq!((old, new), (11, 17));
+}
+
+#[tokio::test]
+async fn tencents_clients_with_a_bad_secret_or_token_are_not_believed() {
+    for (label, code) in [
+        ("tc3.badsecret", "AuthFailure.SignatureFailure"),
+        ("tc3.token", "AuthFailure.TokenFailure"),
+    ] {
+        let memory = Arc::new(Memory::new(State::default()));
+        let answer = capture(label)
+            .to(&front_of(&memory, settings(ours())))
+            .await;
+        let error = &answer.json()["Response"]["Error"];
+        assert_eq!(error["Code"], code, "{answer:?}");
+    }
+}

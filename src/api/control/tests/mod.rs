@@ -9,6 +9,7 @@ mod rejected;
 mod routers;
 mod routers_refused;
 mod served;
+mod tencent;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -65,7 +66,12 @@ impl Control for Memory {
             let mut made = self.made.lock().unwrap();
             let mut copy = State::clone(&made.state);
             // Begins elsewhere for each, so that no two ids are alike.
-            let count = copy.sag.flow_logs().count() + copy.ecr.flow_logs().count();
+            let (sag, ecr, vpc) = (
+                copy.sag.flow_logs(),
+                copy.ecr.flow_logs(),
+                copy.vpc.flow_logs(),
+            );
+            let count = sag.count() + ecr.count() + vpc.count();
             let mut next = u8::try_from(count * 7).unwrap();
             let mut random = |octets: &mut [u8]| {
                 octets.fill(next);
@@ -104,6 +110,8 @@ fn inventory() -> Inventory {
     let gateways = gateways.map(|(id, gateway)| (id.to_owned(), gateway));
     Inventory {
         gateways: gateways.into(),
+        vpcs: tencent::vpcs(),
+        attachments: tencent::attachments(),
         ..Inventory::default()
     }
 }
