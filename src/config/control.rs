@@ -22,6 +22,10 @@ pub struct Control {
     pub resource_group: String,
     /// Where flow logs of the APIs may send flows to; everywhere if empty.
     pub destinations: Vec<Prefix>,
+    /// SLS project that stands for Tencent Cloud's log service.
+    pub cls_project: Option<String>,
+    /// How far the times in Tencent's answers are ahead of UTC, in seconds.
+    pub utc_offset_s: i32,
     /// How far the time of an Alibaba Cloud request may be from ours.
     pub alibaba_window: Duration,
     /// How far the time of a Tencent Cloud request may be from ours.
@@ -65,6 +69,8 @@ impl Default for Control {
             may_reactivate: true,
             resource_group: RESOURCE_GROUP.to_owned(),
             destinations: Vec::new(),
+            cls_project: None,
+            utc_offset_s: UTC_OFFSET_S,
             alibaba_window: ALIBABA_WINDOW,
             tencent_window: TENCENT_WINDOW,
             credentials: Vec::new(),
@@ -88,6 +94,10 @@ impl Control {
             destinations: table
                 .list("destinations", |value| value.parsed(""))
                 .unwrap_or_default(),
+            cls_project: table.text("cls-project"),
+            utc_offset_s: table
+                .integer("tencent-utc-offset-s", 0..=50_400)
+                .unwrap_or(default.utc_offset_s),
             alibaba_window: table
                 .seconds("alibaba-window-s", 1..=86_400)
                 .unwrap_or(default.alibaba_window),
@@ -138,6 +148,8 @@ const PRODUCTS: &[(&str, Product)] = &[
 const QUOTA: usize = 10;
 /// In the vendor's format; there are no resource groups here.
 const RESOURCE_GROUP: &str = "rg-flowlogd0000001";
+/// Tencent Cloud tells the time in China.
+const UTC_OFFSET_S: i32 = 8 * 60 * 60;
 /// The vendors' own windows.
 const ALIBABA_WINDOW: Duration = Duration::from_secs(15 * 60);
 const TENCENT_WINDOW: Duration = Duration::from_secs(5 * 60);

@@ -41,6 +41,7 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> Definition {
         attachments,
         routers,
         vpcs,
+        cls_project: None,
         unclaimed,
         allow: Vec::new(),
         mediators: Vec::new(),

@@ -136,9 +136,14 @@ impl Config {
                 .unwrap_or_default();
             Exporters::read(table)
         });
+        let control = Control {
+            credentials: control::credentials(table),
+            ..table.section("control", Control::read)
+        };
         let definition = Definition {
             allow,
             mediators,
+            cls_project: control.cls_project.clone(),
             ..flow_log::read(table)
         };
         let logstore = table.section("logstore", LogStore::read);
@@ -155,10 +160,7 @@ impl Config {
             journal: table.section("journal", Journal::read),
             logstore,
             access_keys: access::read(table),
-            control: Control {
-                credentials: control::credentials(table),
-                ..table.section("control", Control::read)
-            },
+            control,
             http: table.section("http", |table| Http::read(table, query_timeout)),
             log: table.section("log", Log::read),
             state: table.section("state", State::read),

@@ -9,7 +9,9 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 
 use crate::api::auth::{Credential, Credentials, Pattern, Product};
-use crate::api::control::{Control, Edit, Front, Made, NotKept, SagRules, Settings, Window};
+use crate::api::control::{
+    Control, EcrRules, Edit, Front, Made, NotKept, SagRules, Settings, VpcRules, Window,
+};
 use crate::config;
 use crate::config::Config;
 use crate::daemon::front::secret;
@@ -36,9 +38,21 @@ pub(super) fn apis(config: &Config, service: &Arc<Service>) -> Result<Arc<Front>
         destinations: control.destinations.clone(),
         own: service.own().all(),
     };
+    let ecr = EcrRules {
+        quota: control.quota,
+        resource_group: control.resource_group.clone(),
+        ..EcrRules::default()
+    };
+    let vpc = VpcRules {
+        quota: control.quota,
+        utc_offset_s: control.utc_offset_s,
+        ..VpcRules::default()
+    };
     let clock = Arc::new(Timestamp::now);
     let settings = Settings {
         window,
+        ecr,
+        vpc,
         ..Settings::new(credentials(control)?, sag, clock, Arc::new(random))
     };
     let control = Arc::new(Way(Arc::clone(service)));

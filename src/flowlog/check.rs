@@ -59,6 +59,10 @@ pub(super) fn check(definition: &Definition) -> Vec<Problem> {
     let mut problems = Vec::new();
     flow_logs(&definition.flow_logs, &mut problems);
     devices(&definition.devices, &mut problems);
+    if let Some(project) = &definition.cls_project {
+        let at = "control.cls-project".to_owned();
+        sls_name(at, project, PROJECT_MIN, "", &mut problems);
+    }
     cloud::networks(definition, &mut problems);
     cloud::attachments(definition, &mut problems);
     bindings(definition, &mut problems);

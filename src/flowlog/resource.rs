@@ -30,6 +30,9 @@ pub struct Definition {
     pub routers: Vec<Router>,
     /// Tencent Cloud's private networks, ids unique.
     pub vpcs: Vec<Vpc>,
+    /// SLS project that stands for Tencent Cloud's log service, CLS; flow logs
+    /// of Tencent's API go there. `None` is `tencent-cls`.
+    pub cls_project: Option<String>,
     /// What becomes of exporters that belong to no flow log.
     pub unclaimed: Unclaimed,
     /// Exporters that are heard at all; empty means every one (P-800).

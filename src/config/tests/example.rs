@@ -111,6 +111,11 @@ fn shown() -> Config {
     log.one_in = NonZeroU32::new(4096);
     shown.definition.flow_logs.insert(0, log);
     shown.definition.devices = vec![shown_device()];
+    shown.control.cls_project = Some("tencent-cls".to_owned());
+    shown
+        .definition
+        .cls_project
+        .clone_from(&shown.control.cls_project);
     show_networks(&mut shown.definition);
     shown.relays = vec![RelayRule {
         exporters: vec!["198.51.100.0/24".parse().unwrap()],

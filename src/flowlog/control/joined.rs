@@ -155,6 +155,8 @@ const CLS_PROJECT: &str = "tencent-cls";
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::flowlog::Device;
     use crate::flowlog::ExporterMatch;
@@ -162,7 +164,9 @@ mod tests {
     use crate::flowlog::OutputType;
     use crate::flowlog::Prefix;
     use crate::flowlog::RoutingTable;
+    use crate::flowlog::Traffic;
     use crate::flowlog::Verdict;
+    use crate::flowlog::Vpc;
     use crate::flowlog::control::Ids;
     use crate::flowlog::control::Inventory;
     use crate::flowlog::control::sag::Given;
@@ -277,5 +281,123 @@ mod tests {
         };
         let log = made(&given).0.joined_to(&operators()).flow_logs.remove(0);
         assert!(log.netflow.is_empty());
+    }
+
+    /// An attachment of 192.0.2.1, interface 7.
+    fn attached(id: &str, kind: AttachmentKind, network: &str) -> Attachment {
+        let exporter = ExporterMatch {
+            prefix: Prefix::around([192, 0, 2, 1].into(), 32),
+            domain: None,
+        };
+        Attachment {
+            id: id.to_owned(),
+            kind,
+            network: Some(network.to_owned()),
+            exporters: vec![exporter],
+            interfaces: vec![7],
+            ..Attachment::default()
+        }
+    }
+
+    fn state(made: serde_json::Value) -> State {
+        serde_json::from_value(made).unwrap()
+    }
+
+    #[test]
+    fn a_border_routers_flow_log_samples_and_merges_as_told() {
+        let of = |is_active: bool| {
+            state(json!({"ecr": {"flow_logs": {"ecr-flog-1": {
+                "id": "ecr-flog-1", "account": "", "router": "ecr-1", "created_ms": 1,
+                "is_active": is_active,
+                "attributes": {
+                    "name": "n", "description": "d", "vbr": "vbr-1", "project": "flow-proj",
+                    "logstore": "flows", "sls_region": "", "resource_group": "rg",
+                    "interval_s": 60, "one_in": 2048, "tags": [],
+                },
+            }}}}))
+        };
+        let mut definition = Definition::default();
+        definition.attachments = vec![
+            attached("vbr-1", AttachmentKind::Vbr, "ecr-1"),
+            attached("vbr-2", AttachmentKind::Vbr, "ecr-1"),
+        ];
+        let joined = of(true).joined_to(&definition);
+        let log = &joined.flow_logs[0];
+        let places = (log.project.as_str(), log.logstore.as_str(), &log.region);
+        assert_eq!(places, ("flow-proj", "flows", &None));
+        assert_eq!(log.one_in, NonZeroU32::new(2048));
+        assert_eq!(log.timers, timers(60, 15));
+        assert_eq!(
+            (log.naming, &log.fields),
+            (Naming::Vpc, &vec!["sampling".to_owned()])
+        );
+        assert_eq!(joined.attachments[0].flow_logs, ["ecr-flog-1"]);
+        assert_eq!(joined.attachments[1].flow_logs, [""; 0]);
+        let stopped = of(false).joined_to(&definition);
+        assert_eq!(
+            (stopped.flow_logs.len(), &stopped.attachments),
+            (1, &definition.attachments)
+        );
+    }
+
+    #[test]
+    fn a_private_networks_flow_log_has_all_that_it_covers() {
+        let of = |kind: &str, id: &str| {
+            state(json!({"vpc": {"flow_logs": {"fl-1": {
+                "id": "fl-1", "account": "", "created_ms": 1, "is_enabled": true,
+                "attributes": {
+                    "vpc": "vpc-1", "name": "n", "description": "d".repeat(512),
+                    "resource": {"kind": kind, "id": id}, "traffic": "reject",
+                    "topic": "Topic-1", "topic_region": "ap-guangzhou", "period_s": 600,
+                    "tags": [],
+                },
+            }}}}))
+        };
+        let mut definition = Definition {
+            cls_project: Some("topics".to_owned()),
+            ..Definition::default()
+        };
+        definition.attachments = vec![
+            attached("eni-1", AttachmentKind::NetworkInterface, "vpc-1"),
+            attached("nat-1", AttachmentKind::Nat, "vpc-1"),
+            attached("eni-2", AttachmentKind::NetworkInterface, "vpc-2"),
+        ];
+        let bound = |kind: &str, id: &str| {
+            let joined = of(kind, id).joined_to(&definition);
+            let all = joined.attachments.into_iter();
+            let bound = all.filter(|it| it.flow_logs == ["fl-1"]);
+            bound.map(|it| it.id).collect::<Vec<_>>()
+        };
+        assert_eq!(bound("network-interface", "eni-2"), ["eni-2"]);
+        assert_eq!(bound("vpc", "vpc-1"), ["eni-1"]);
+        assert_eq!(bound("nat", "nat-1"), ["nat-1"]);
+        let joined = of("vpc", "vpc-1").joined_to(&definition);
+        let log = &joined.flow_logs[0];
+        let places = (log.project.as_str(), log.logstore.as_str(), &log.region);
+        assert_eq!(places, ("topics", "topic-1", &None));
+        assert_eq!(
+            (log.traffic, log.timers),
+            (Traffic::Reject, timers(600, 15))
+        );
+        RoutingTable::compile(&joined, None).unwrap_err();
+        definition.vpcs = ["vpc-1", "vpc-2"]
+            .map(|id| Vpc {
+                id: id.to_owned(),
+                ..Vpc::default()
+            })
+            .into();
+        let joined = of("vpc", "vpc-1").joined_to(&definition);
+        RoutingTable::compile(&joined, None).unwrap();
+    }
+
+    #[test]
+    fn a_file_takes_over_what_it_defines() {
+        let (state, id) = made(&all());
+        let mut definition = operators();
+        definition
+            .flow_logs
+            .push(FlowLog::new(&id, "mine", "flows"));
+        let joined = state.joined_to(&definition);
+        assert_eq!(joined, definition);
     }
 }

@@ -8,6 +8,7 @@
 pub mod ecr;
 mod id;
 mod inventory;
+mod joined;
 pub mod sag;
 mod state;
 mod text;

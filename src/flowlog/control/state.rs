@@ -1,7 +1,4 @@
-//! All that the APIs have made, and the routing it stands for.
-
-use std::collections::BTreeSet;
-use std::time::Duration;
+//! All that the APIs have made.
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -9,13 +6,6 @@ use serde::Serialize;
 use super::ecr;
 use super::sag;
 use super::vpc;
-use crate::flowlog::Definition;
-use crate::flowlog::FlowLog;
-use crate::flowlog::Inactive;
-use crate::flowlog::NetflowOutput;
-use crate::flowlog::NetflowTarget;
-use crate::flowlog::Server;
-use crate::flowlog::Timers;
 
 /// The stores of all families.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -29,187 +19,9 @@ pub struct State {
     pub vpc: vpc::Store,
 }
 
-impl State {
-    /// What an operator defined, and with it what the APIs have made.
-    ///
-    /// A flow log is named by its id, and is not there while the operator has
-    /// one of that name: so a file can take it over. Only an active one has
-    /// routes; those of a gateway that the inventory lost come back with it.
-    pub fn joined_to(&self, operators: &Definition) -> Definition {
-        let mut joined = operators.clone();
-        let names = operators.flow_logs.iter().map(|log| log.name.as_str());
-        let names: BTreeSet<_> = names.collect();
-        let is_free = |id: &str| !names.contains(id);
-        let made = self.sag.flow_logs().filter(|log| is_free(&log.id));
-        joined.flow_logs.extend(made.map(flow_log));
-        let bindings = self.sag.active_bindings();
-        for (gateway, id) in bindings.filter(|(_, id)| is_free(id)) {
-            let devices = joined.devices.iter_mut();
-            for device in devices.filter(|device| device.instance_id == gateway) {
-                device.flow_logs.push(id.to_owned());
-            }
-        }
-        joined
-    }
-}
-
-fn flow_log(made: &sag::FlowLog) -> FlowLog {
-    let attributes = &made.attributes;
-    let mut log = FlowLog::new(&made.id, "", "");
-    log.description.clone_from(&attributes.description);
-    log.output = attributes.output;
-    if log.output.has_logstore() {
-        log.project.clone_from(&attributes.project);
-        log.logstore.clone_from(&attributes.logstore);
-        log.region = Some(attributes.sls_region.clone());
-    }
-    if log.output.has_netflow()
-        && let Some(ip) = attributes.server_ip
-    {
-        let server = Server::Address((ip, attributes.server_port).into());
-        let target = NetflowTarget::new(server, attributes.version);
-        log.netflow = vec![NetflowOutput {
-            target,
-            filter: None,
-        }];
-    }
-    log.timers = timers(attributes.active_s, attributes.inactive_s);
-    log
-}
-
-/// The API lets the inactive timer be the longer one, which then never ends a
-/// flow.
-fn timers(active_s: u64, inactive_s: u64) -> Timers {
-    let active = Duration::from_secs(active_s);
-    let inactive = Duration::from_secs(inactive_s.min(active_s));
-    Timers::new(active, Inactive::Fixed(inactive)).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flowlog::Device;
-    use crate::flowlog::ExporterMatch;
-    use crate::flowlog::NetflowVersion;
-    use crate::flowlog::OutputType;
-    use crate::flowlog::Prefix;
-    use crate::flowlog::RoutingTable;
-    use crate::flowlog::Verdict;
-    use crate::flowlog::control::Ids;
-    use crate::flowlog::control::Inventory;
-    use crate::flowlog::control::sag::Given;
-    use crate::flowlog::control::sag::Policy;
-    use crate::flowlog::control::sag::Scope;
-
-    const HERE: Scope<'static> = Scope {
-        account: "",
-        region: "cn-shanghai",
-    };
-
-    fn operators() -> Definition {
-        let device = |snid: &str, exporter: [u8; 4]| Device {
-            instance_id: "sag-a".to_owned(),
-            snid: Some(snid.to_owned()),
-            exporters: vec![ExporterMatch {
-                prefix: Prefix::around(exporter.into(), 32),
-                domain: None,
-            }],
-            ..Device::default()
-        };
-        Definition {
-            devices: vec![device("one", [192, 0, 2, 1]), device("two", [192, 0, 2, 2])],
-            ..Definition::default()
-        }
-    }
-
-    fn made(given: &Given<'_>) -> (State, String) {
-        let definition = operators();
-        let inventory = Inventory::new(&definition);
-        let policy = Policy {
-            inventory: &inventory,
-            quota: 1,
-            may_reactivate: false,
-            destinations: &[],
-            own: &[],
-        };
-        let mut state = State::default();
-        let mut random = |octets: &mut [u8]| octets.fill(1);
-        let mut ids = Ids::new(&mut random);
-        let log = state.sag.create(&HERE, given, "rg", &policy, 0, &mut ids);
-        let id = log.unwrap().id.clone();
-        let bound = state.sag.associate(&HERE, &id, "sag-a", &policy);
-        bound.unwrap();
-        (state, id)
-    }
-
-    fn all<'a>() -> Given<'a> {
-        Given {
-            output_type: Some("all"),
-            active_aging: Some("60"),
-            inactive_aging: Some("600"),
-            netflow_server_ip: Some("192.0.2.9"),
-            netflow_server_port: Some("2055"),
-            netflow_version: Some("V10"),
-            project_name: Some("flow-proj"),
-            logstore_name: Some("flows"),
-            sls_region_id: Some("cn-hangzhou"),
-            ..Given::default()
-        }
-    }
-
-    #[test]
-    fn both_devices_of_a_pair_have_the_route_while_the_flow_log_is_active() {
-        let (mut state, id) = made(&all());
-        let table = RoutingTable::compile(&state.joined_to(&operators()), None).unwrap();
-        for (exporter, snid) in [([192, 0, 2, 1], "one"), ([192, 0, 2, 2], "two")] {
-            let Verdict::Routes(&[route]) = table.verdict(exporter.into(), 0) else {
-                panic!("no route of {snid}");
-            };
-            let route = table.route(route).unwrap();
-            assert_eq!(route.flow_log.name, id);
-            assert_eq!(route.instance_id.as_deref(), Some("sag-a"));
-            assert_eq!(route.snid.as_deref(), Some(snid));
-        }
-        state.sag.deactivate(&HERE, &id).unwrap();
-        let stopped = RoutingTable::compile(&state.joined_to(&operators()), Some(&table)).unwrap();
-        let exporter = [192, 0, 2, 1].into();
-        assert_eq!(stopped.verdict(exporter, 0), Verdict::Unclaimed);
-    }
-
-    #[test]
-    fn a_flow_log_does_what_the_api_was_told() {
-        let (state, id) = made(&all());
-        let joined = state.joined_to(&operators());
-        let log = joined.flow_logs.last().unwrap();
-        assert_eq!(log.name, id);
-        assert_eq!(log.output, OutputType::All);
-        assert_eq!((&*log.project, &*log.logstore), ("flow-proj", "flows"));
-        assert_eq!(log.region.as_deref(), Some("cn-hangzhou"));
-        let minute = Duration::from_secs(60);
-        assert_eq!(
-            log.timers,
-            Timers::new(minute, Inactive::Fixed(minute)).unwrap()
-        );
-        let targets: Vec<_> = log.netflow.iter().map(|it| it.target.clone()).collect();
-        let server = "192.0.2.9:2055".parse().unwrap();
-        assert_eq!(targets, [NetflowTarget::new(server, NetflowVersion::V10)]);
-    }
-
-    #[test]
-    fn what_the_output_does_not_need_has_no_effect() {
-        let given = Given {
-            output_type: Some("netflow"),
-            ..all()
-        };
-        let log = made(&given).0.joined_to(&operators()).flow_logs.remove(0);
-        assert_eq!((&*log.project, log.region), ("", None));
-        let given = Given {
-            output_type: Some("sls"),
-            ..all()
-        };
-        let log = made(&given).0.joined_to(&operators()).flow_logs.remove(0);
-        assert!(log.netflow.is_empty());
-    }
 
     #[test]
     fn a_file_of_an_earlier_flowlogd_is_read() {
