@@ -20,6 +20,7 @@ pub(super) struct DaemonArgs {
     /// HTTP address of the running daemon
     #[arg(
         long,
+        global = true,
         value_name = "URL",
         env = "FLOWLOGD_URL",
         default_value = "http://127.0.0.1:9994"

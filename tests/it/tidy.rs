@@ -48,13 +48,14 @@ const IMPURE: [&str; 14] = [
 ];
 
 /// Rooms within a room, each with a door of its own.
-const INNER_ROOMS: [&str; 7] = [
+const INNER_ROOMS: [&str; 8] = [
     "api::auth",
     "api::control",
     "api::sls",
     "flowlog::control",
     "flowlog::control::ecr",
     "flowlog::control::sag",
+    "flowlog::control::vpc",
     "sink::sls",
 ];
 

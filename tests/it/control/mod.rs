@@ -2,6 +2,8 @@
 //! do to the flows that come in.
 
 mod people;
+mod routers;
+mod vpcs;
 
 use std::fs;
 use std::time::Duration;
@@ -13,7 +15,7 @@ use crate::sender::V5Exporter;
 use crate::support::{Daemon, free_tcp_port};
 use crate::venv::{Venv, run_within};
 
-const SAG: &str = include_str!("sag.py");
+const CALL: &str = include_str!("call.py");
 /// How long one call may take on a busy machine, Python's start included.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -47,11 +49,12 @@ struct Service {
     dir: TempDir,
     port: u16,
     client: &'static str,
+    settings: &'static str,
 }
 
 impl Service {
     /// None where the SDKs cannot be installed.
-    fn new(client: &'static str) -> Option<Self> {
+    fn new(client: &'static str, settings: &'static str) -> Option<Self> {
         let venv = Venv::shared()?;
         let (dir, port) = (TempDir::new().unwrap(), free_tcp_port());
         fs::write(dir.path().join("secret"), "secret").unwrap();
@@ -60,18 +63,19 @@ impl Service {
             dir,
             port,
             client,
+            settings,
         })
     }
 
     fn start(&self) -> Daemon {
-        Daemon::start_serving(self.port, self.dir.path(), SETTINGS)
+        Daemon::start_serving(self.port, self.dir.path(), self.settings)
     }
 
     /// What the SDK makes of a call; parameters are `Name=value`.
     fn call(&self, action: &str, parameters: &[&str]) -> Value {
         let mut command = self.venv.command("python");
         let port = self.port.to_string();
-        command.args(["-c", SAG, self.client, &port, action]);
+        command.args(["-c", CALL, self.client, &port, action]);
         let ran = run_within(LIMIT, command.args(parameters)).unwrap();
         assert_eq!(ran.code, Some(0), "{action}: {ran:?}");
         serde_json::from_str(&ran.out).unwrap()
@@ -140,7 +144,7 @@ fn a_flow_log_of_the_tea_sdk_takes_its_gateways_flows() {
 
 /// Made, bound, stopped, started, killed, unbound and removed.
 fn live(client: &'static str) {
-    let Some(service) = Service::new(client) else {
+    let Some(service) = Service::new(client, SETTINGS) else {
         return;
     };
     let daemon = service.start();
