@@ -97,9 +97,10 @@ impl Params {
 
     /// How many entries a list has; none if one of them is missing.
     pub(super) fn entries(&self, list: &str) -> Option<usize> {
+        let list = self.api.spelled(list);
         let places = self.all.keys().filter_map(|name| {
-            let (place, _) = split(name.strip_prefix(list)?.strip_prefix('.')?);
-            Some(place)
+            let entry = name.strip_prefix(&list)?.strip_prefix('.')?;
+            entry.split('.').next()
         });
         let places: BTreeSet<_> = places.collect();
         let is_whole = (0..places.len()).all(|place| places.contains(&*place.to_string()));
@@ -112,11 +113,6 @@ impl Params {
         let texts = places.map(|place| self.given(&format!("{name}.{place}")));
         texts.collect()
     }
-}
-
-/// What comes before the first dot, and what after it.
-fn split(name: &str) -> (&str, &str) {
-    name.split_once('.').unwrap_or((name, ""))
 }
 
 /// Content type of a body that is not a form.

@@ -195,6 +195,18 @@ impl Store {
         Ok(has_changed)
     }
 
+    /// Removes flow logs of network interfaces that are there no more, as the
+    /// vendor does. Returns their ids.
+    pub fn forget(&mut self, inventory: &Inventory) -> Vec<String> {
+        let is_lost = |log: &FlowLog| {
+            let resource = &log.attributes.resource;
+            resource.kind == ResourceKind::NetworkInterface
+                && !inventory.attachments.contains_key(&resource.id)
+        };
+        let lost = self.flow_logs.extract_if(.., |_, log| is_lost(log));
+        lost.map(|(id, _)| id).collect()
+    }
+
     /// A flow log of a network, or of none.
     ///
     /// # Errors
@@ -297,3 +309,6 @@ const ID_LENGTH: usize = 8;
 
 /// Flow logs that one call may start or stop.
 const IDS_MAX: usize = 100;
+
+#[cfg(test)]
+mod tests;
