@@ -64,9 +64,8 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// Whether what is attached is logged: it is the resource, or is in it. Of
-    /// a whole network those are its network interfaces, of a subnet all in it.
-    pub fn covers(&self, attachment: &Attachment) -> bool {
+    /// Whether what is attached is the resource, or is in it.
+    pub(super) fn covers(&self, attachment: &Attachment) -> bool {
         match self.kind {
             ResourceKind::Vpc => {
                 attachment.kind == AttachmentKind::NetworkInterface

@@ -41,9 +41,15 @@ pub struct FlowLog {
 }
 
 impl FlowLog {
-    /// Whether it logs what is attached: [`Resource::covers`].
+    /// Whether what is attached is logged: it is the resource, or is in it, and
+    /// is not another account's. Of a whole network those are its network
+    /// interfaces, of a subnet all in it.
     pub fn covers(&self, attachment: &Attachment) -> bool {
-        self.attributes.resource.covers(attachment)
+        let scope = Scope {
+            account: &self.account,
+        };
+        scope.has_resource_of(attachment.account.as_deref())
+            && self.attributes.resource.covers(attachment)
     }
 }
 

@@ -47,7 +47,7 @@ async fn json_form_and_query_say_the_same() {
 async fn numbers_may_be_texts_and_null_is_nothing() {
     for body in [
         json!({"Limit": 1, "Offset": 1}),
-        json!({"Limit": "1", "Offset": "1", "FlowLogId": null, "Unheard": {"of": [true]}}),
+        json!({"Limit": "1", "Offset": "1", "FlowLogId": null, "Unheard": {"of": [true]}, "": {"Limit": 2}}),
     ] {
         let list = answer(v3("DescribeFlowLogs", &body)).await;
         assert_eq!(list["FlowLog"][0]["FlowLogId"], "fl-1", "{body}");

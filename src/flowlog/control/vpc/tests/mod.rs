@@ -360,31 +360,40 @@ fn flow_logs_go_with_their_network_interfaces() {
 
 #[test]
 fn a_resource_is_what_is_attached_to_it() {
-    let resource = |kind, id: &str| Resource {
-        kind,
-        id: id.to_owned(),
+    let mut world = World::new();
+    let mut log = |scope, kind, id| {
+        let given = Given {
+            vpc_id: Some(if kind == "CCN" { "" } else { "vpc-a" }),
+            resource_type: Some(kind),
+            resource_id: Some(id),
+            ..interface(id)
+        };
+        let id = world.create_as(scope, &given).unwrap();
+        world.log(&id).clone()
     };
     let inventory = inventory();
-    let covered = |resource: &Resource| {
+    let covered = |log: &FlowLog| {
         let all = inventory.attachments.values();
-        let covered = all.filter(|attachment| resource.covers(attachment));
-        covered.map(|it| it.id.as_str()).collect::<Vec<_>>()
+        let covered = all.filter(|attachment| log.covers(attachment));
+        let covered: Vec<_> = covered.map(|it| it.id.as_str()).collect();
+        covered.join(" ")
     };
     for (kind, id) in [
-        (ResourceKind::NetworkInterface, "eni-a"),
-        (ResourceKind::Nat, "nat-a"),
-        (ResourceKind::Dcg, "dcg-a"),
-        (ResourceKind::Ccn, "ccn-a"),
+        ("NETWORKINTERFACE", "eni-a"),
+        ("NAT", "nat-a"),
+        ("DCG", "dcg-a"),
+        ("CCN", "ccn-a"),
     ] {
-        assert_eq!(covered(&resource(kind, id)), [id]);
+        assert_eq!(covered(&log(OURS, kind, id)), id);
     }
-    assert_eq!(covered(&resource(ResourceKind::Nat, "eni-a")), [""; 0]);
-    let whole = resource(ResourceKind::Vpc, "vpc-a");
-    assert_eq!(covered(&whole), ["eni-a", "eni-c"]);
-    let subnet = resource(ResourceKind::Subnet, "subnet-1");
-    assert_eq!(covered(&subnet), [""; 0]);
+    let whole = log(OURS, "VPC", "vpc-a");
+    assert_eq!(covered(&whole), "eni-a");
+    // That of another account, too.
+    assert_eq!(covered(&log(ANYBODYS, "VPC", "vpc-a")), "eni-a eni-c");
+    let subnet = log(OURS, "SUBNET", "subnet-of-vpc-a");
+    assert_eq!(covered(&subnet), "");
     let in_it = Attachment {
-        subnet: Some("subnet-1".to_owned()),
+        subnet: Some("subnet-of-vpc-a".to_owned()),
         ..attachment("nat-b", AttachmentKind::Nat, Some("vpc-a"))
     };
     assert!(subnet.covers(&in_it) && !whole.covers(&in_it));
