@@ -38,7 +38,7 @@ pub use front::Front;
 pub use settings::{EcrRules, Random, SagRules, Settings, VpcRules};
 
 pub(super) use change::{Change, Done, Failed};
-pub(super) use raw::Raw;
+pub(super) use raw::{PARAMETERS_MAX, Raw};
 pub(super) use request::{Desk, Rejection, Request, RequestId};
 
 /// What the control APIs need of the daemon behind them.

@@ -117,12 +117,17 @@ impl Raw {
         self.arrived().header(name)
     }
 
-    /// Whether the body is a form, whatever its charset is said to be: all that
-    /// is signed is UTF-8.
+    /// Whether the body is a form.
     pub(in crate::api) fn is_form(&self) -> bool {
+        self.is_of_type(FORM)
+    }
+
+    /// Whether the body is of a type, whatever its charset is said to be: all
+    /// that is signed is UTF-8.
+    pub(in crate::api) fn is_of_type(&self, wanted: &str) -> bool {
         let media_type = self.header("content-type").unwrap_or_default();
         let name = media_type.split(';').next().unwrap_or_default();
-        name.trim().eq_ignore_ascii_case(FORM)
+        name.trim().eq_ignore_ascii_case(wanted)
     }
 
     /// Whether a page of another site could have had a browser send it.
@@ -150,4 +155,4 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const BROWSERS: [&str; 3] = ["origin", "referer", "sec-fetch-site"];
 
 /// Parameters of a request: the longest list that a product has is of 100 ids.
-const PARAMETERS_MAX: usize = 1_000;
+pub(in crate::api) const PARAMETERS_MAX: usize = 1_000;

@@ -19,15 +19,15 @@ use super::control::Request;
 /// What an answer tells, in the order in which it is written.
 type Tree = Map<String, Value>;
 
-/// Which of the two APIs is spoken.
+/// Which edition of the API is spoken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Api {
+enum Edition {
     V2,
     V3,
 }
 
-impl Api {
-    /// A parameter as this API spells it, by its name in API 3.0: in API 2.0
+impl Edition {
+    /// A parameter as this edition spells it, by its name in API 3.0: in 2.0
     /// only common ones begin with a capital.
     fn spelled(self, name: &str) -> String {
         let mut letters = name.chars();
@@ -50,7 +50,7 @@ pub(super) async fn answer_v3(request: &Request<'_>) -> Response {
         (Ok(_), None | Some("")) => Err(Failure::missing("Action")),
         (Ok(proof), Some(action)) => match scheme.version(&arrived) {
             None | Some("") => Err(Failure::missing("Version")),
-            Some(VERSION) => vpc::answer(request, *proof, Api::V3, action).await,
+            Some(VERSION) => vpc::answer(request, *proof, Edition::V3, action).await,
             Some(_) => Err(Failure::no_version()),
         },
     };
@@ -68,7 +68,7 @@ pub(super) async fn answer_v2(request: &Request<'_>) -> Response {
     let answered = match (&request.verdict, request.scheme.action(&arrived)) {
         (Err(rejection), _) => Err(Failure::from(rejection)),
         (Ok(_), None | Some("")) => Err(Failure::missing("Action")),
-        (Ok(proof), Some(action)) => vpc::answer(request, *proof, Api::V2, action).await,
+        (Ok(proof), Some(action)) => vpc::answer(request, *proof, Edition::V2, action).await,
     };
     let body = answered.unwrap_or_else(|failure| {
         let (number, name) = failure.old;
@@ -98,9 +98,9 @@ mod tests {
 
     #[test]
     fn only_common_parameters_of_the_older_api_begin_with_a_capital() {
-        assert_eq!(Api::V2.spelled("FlowLogId"), "flowLogId");
-        assert_eq!(Api::V2.spelled("VpcId"), "vpcId");
-        assert_eq!(Api::V3.spelled("VpcId"), "VpcId");
-        assert_eq!(Api::V2.spelled(""), "");
+        assert_eq!(Edition::V2.spelled("FlowLogId"), "flowLogId");
+        assert_eq!(Edition::V2.spelled("VpcId"), "vpcId");
+        assert_eq!(Edition::V3.spelled("VpcId"), "VpcId");
+        assert_eq!(Edition::V2.spelled(""), "");
     }
 }

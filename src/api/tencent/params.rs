@@ -9,14 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::Api;
-use crate::api::control::{Rejection, Request};
+use super::Edition;
+use crate::api::control::{PARAMETERS_MAX, Rejection, Request};
 
 /// The parameters of a call, and whose it is.
 #[derive(Clone, Debug)]
 pub(super) struct Params {
     all: BTreeMap<String, String>,
-    pub(super) api: Api,
+    pub(super) edition: Edition,
     pub(super) account: String,
 }
 
@@ -25,19 +25,21 @@ impl Params {
     ///
     /// # Errors
     /// The body is neither a form nor an object in JSON, or there are too many.
-    pub(super) fn new(request: &Request<'_>, api: Api, account: &str) -> Result<Self, Rejection> {
+    pub(super) fn new(
+        request: &Request<'_>,
+        edition: Edition,
+        account: &str,
+    ) -> Result<Self, Rejection> {
         let arrived = request.raw.arrived();
         let merged = arrived.merged().into_iter();
         let merged = merged.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let mut params = Self {
             all: merged.collect(),
-            api,
+            edition,
             account: account.to_owned(),
         };
         if !arrived.body.is_empty() && !request.raw.is_form() {
-            let media_type = request.raw.header("content-type").unwrap_or_default();
-            let name = media_type.split(';').next().unwrap_or_default();
-            if !name.trim().eq_ignore_ascii_case(JSON) {
+            if !request.raw.is_of_type(JSON) {
                 return Err(Rejection::MediaType);
             }
             params.read(arrived.body)?;
@@ -58,9 +60,9 @@ impl Params {
     /// has a longer name than any, and is not looked at.
     fn lay_out(&mut self, name: String, value: Value) -> Result<(), Rejection> {
         let below = |part: &str| {
-            let is_short = name.len() + part.len() < NAME_OCTETS_MAX;
+            let is_name = !part.is_empty() && name.len() + part.len() < NAME_OCTETS_MAX;
             let dot = if name.is_empty() { "" } else { "." };
-            is_short.then(|| format!("{name}{dot}{part}"))
+            is_name.then(|| format!("{name}{dot}{part}"))
         };
         let text = match value {
             Value::Null => return Ok(()),
@@ -92,14 +94,17 @@ impl Params {
     /// As it came: absent, or a text that may be empty. It is named as in API
     /// 3.0, whichever is spoken.
     pub(super) fn given(&self, name: &str) -> Option<&str> {
-        self.all.get(&self.api.spelled(name)).map(String::as_str)
+        self.all
+            .get(&self.edition.spelled(name))
+            .map(String::as_str)
     }
 
     /// How many entries a list has; none if one of them is missing.
     pub(super) fn entries(&self, list: &str) -> Option<usize> {
+        let list = self.edition.spelled(list);
         let places = self.all.keys().filter_map(|name| {
-            let (place, _) = split(name.strip_prefix(list)?.strip_prefix('.')?);
-            Some(place)
+            let entry = name.strip_prefix(&list)?.strip_prefix('.')?;
+            entry.split('.').next()
         });
         let places: BTreeSet<_> = places.collect();
         let is_whole = (0..places.len()).all(|place| places.contains(&*place.to_string()));
@@ -114,16 +119,8 @@ impl Params {
     }
 }
 
-/// What comes before the first dot, and what after it.
-fn split(name: &str) -> (&str, &str) {
-    name.split_once('.').unwrap_or((name, ""))
-}
-
 /// Content type of a body that is not a form.
 const JSON: &str = "application/json";
 
 /// Octets of a parameter's name, places in lists included: the longest has 26.
 const NAME_OCTETS_MAX: usize = 64;
-
-/// Parameters of a request: the longest list that there is has 100 ids.
-const PARAMETERS_MAX: usize = 1_000;

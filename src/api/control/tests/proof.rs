@@ -121,6 +121,9 @@ pub(super) async fn logged(work: impl AsyncFnOnce()) -> Vec<String> {
         .with_ansi(false)
         .with_writer(move || written.clone())
         .finish();
+    // While there is one subscriber alone, what another thread says first is
+    // taken for something that nobody wants to hear, here neither.
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
     // Its tasks run on this thread, too.
     let _guard = tracing::subscriber::set_default(subscriber);
     work().await;

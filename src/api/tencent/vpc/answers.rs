@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde_json::{Value, json};
 
-use crate::api::tencent::{Api, Tree};
+use crate::api::tencent::{Edition, Tree};
 use crate::flowlog::control::vpc::Described;
 use crate::flowlog::control::vpc::FlowLog;
 use crate::flowlog::control::vpc::traffic_word;
@@ -16,9 +16,9 @@ const CLOUD_LOG_STATE: &str = "SUCCESS";
 ///
 /// In API 2.0 two of the words begin with a capital, and the topic's state is
 /// left out, as in the vendor's own example.
-pub(super) fn created(api: Api, log: &FlowLog, offset_s: i32) -> Tree {
-    if api == Api::V3 {
-        return one(api, log, offset_s);
+pub(super) fn created(edition: Edition, log: &FlowLog, offset_s: i32) -> Tree {
+    if edition == Edition::V3 {
+        return one(edition, log, offset_s);
     }
     let attributes = &log.attributes;
     let description = attributes.description.as_str();
@@ -38,23 +38,23 @@ pub(super) fn created(api: Api, log: &FlowLog, offset_s: i32) -> Tree {
 }
 
 /// The answer to `DescribeFlowLog`: a list of one, or one in two boxes.
-pub(super) fn one(api: Api, log: &FlowLog, offset_s: i32) -> Tree {
-    match api {
-        Api::V2 => success(json!({"data": old(log, offset_s)})),
-        Api::V3 => tree([("FlowLog", json!([new(log, offset_s)]))]),
+pub(super) fn one(edition: Edition, log: &FlowLog, offset_s: i32) -> Tree {
+    match edition {
+        Edition::V2 => success(json!({"data": old(log, offset_s)})),
+        Edition::V3 => tree([("FlowLog", json!([new(log, offset_s)]))]),
     }
 }
 
 /// The answer to `DescribeFlowLogs`. The older API's documents call the number
 /// of all by two names.
-pub(super) fn list(api: Api, described: &Described<'_>, offset_s: i32) -> Tree {
+pub(super) fn list(edition: Edition, described: &Described<'_>, offset_s: i32) -> Tree {
     let (total, logs) = (described.total, described.flow_logs.iter());
-    match api {
-        Api::V2 => {
+    match edition {
+        Edition::V2 => {
             let logs: Vec<_> = logs.map(|log| old(log, offset_s)).collect();
             success(json!({"totalNum": total, "totalCount": total, "data": logs}))
         }
-        Api::V3 => {
+        Edition::V3 => {
             let logs: Vec<_> = logs.map(|log| new(log, offset_s)).collect();
             tree([("FlowLog", logs.into()), ("TotalNum", total.into())])
         }
@@ -62,18 +62,18 @@ pub(super) fn list(api: Api, described: &Described<'_>, offset_s: i32) -> Tree {
 }
 
 /// The answer to `DeleteFlowLog`.
-pub(super) fn deleted(api: Api) -> Tree {
-    match api {
-        Api::V2 => success(json!([])),
-        Api::V3 => Tree::new(),
+pub(super) fn deleted(edition: Edition) -> Tree {
+    match edition {
+        Edition::V2 => success(json!([])),
+        Edition::V3 => Tree::new(),
     }
 }
 
 /// The answer to a change that there is nothing to tell of.
-pub(super) fn changed(api: Api) -> Tree {
-    match api {
-        Api::V2 => tree([("code", 0.into()), ("message", "".into())]),
-        Api::V3 => Tree::new(),
+pub(super) fn changed(edition: Edition) -> Tree {
+    match edition {
+        Edition::V2 => tree([("code", 0.into()), ("message", "".into())]),
+        Edition::V3 => Tree::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use super::errors::failure;
 use crate::api::control::{Done, Made, VpcRules};
 use crate::api::tencent::failure::Failure;
 use crate::api::tencent::params::Params;
-use crate::api::tencent::{Api, Tree};
+use crate::api::tencent::{Edition, Tree};
 use crate::flowlog::control::Ids;
 use crate::flowlog::control::Inventory;
 use crate::flowlog::control::vpc::Asked;
@@ -72,18 +72,18 @@ impl Call {
     /// A parameter is missing or none, or what is named is not there.
     pub(super) fn look(&self, read: Read, made: &Made) -> Result<Tree, Failure> {
         let (store, inventory) = (&made.state.vpc, made.inventory.as_ref());
-        let (api, offset_s) = (self.params.api, self.rules.utc_offset_s);
+        let (edition, offset_s) = (self.params.edition, self.rules.utc_offset_s);
         let scope = self.scope();
         let told = match read {
             Read::One => self
                 .one(store, inventory)
-                .map(|log| answers::one(api, log, offset_s)),
+                .map(|log| answers::one(edition, log, offset_s)),
             Read::FlowLogs => self
                 .asked()
                 .and_then(|asked| store.describe(&scope, &asked, inventory))
-                .map(|described| answers::list(api, &described, offset_s)),
+                .map(|described| answers::list(edition, &described, offset_s)),
         };
-        told.map_err(|refused| failure(&refused, api))
+        told.map_err(|refused| failure(&refused, edition))
     }
 
     /// Makes a change.
@@ -104,7 +104,7 @@ impl Call {
             Write::Enable => self.enable(store, true),
             Write::Disable => self.enable(store, false),
         };
-        done.map_err(|refused| failure(&refused, self.params.api))
+        done.map_err(|refused| failure(&refused, self.params.edition))
     }
 
     fn create(
@@ -120,7 +120,7 @@ impl Call {
         };
         let given = self.attributes()?;
         let log = store.create(&self.scope(), &given, &policy, self.now_ms, ids)?;
-        let told = answers::created(self.params.api, log, self.rules.utc_offset_s);
+        let told = answers::created(self.params.edition, log, self.rules.utc_offset_s);
         Ok(Done::made(told, &log.id))
     }
 
@@ -128,7 +128,7 @@ impl Call {
         self.check_vpc()?;
         let id = self.needed("FlowLogId", Param::FlowLogId)?;
         store.modify(&self.scope(), id, &self.changes(), inventory)?;
-        Ok(Done::new(answers::changed(self.params.api)))
+        Ok(Done::new(answers::changed(self.params.edition)))
     }
 
     fn delete(&self, store: &mut Store, inventory: &Inventory) -> Result<Done<Tree>, Refused> {
@@ -136,7 +136,7 @@ impl Call {
         let id = self.needed("FlowLogId", Param::FlowLogId)?;
         let vpc = self.params.given("VpcId");
         store.delete(&self.scope(), vpc, id, inventory)?;
-        Ok(Done::new(answers::deleted(self.params.api)))
+        Ok(Done::new(answers::deleted(self.params.edition)))
     }
 
     fn enable(&self, store: &mut Store, is_enabled: bool) -> Result<Done<Tree>, Refused> {
@@ -148,7 +148,7 @@ impl Call {
         let is_new = store.enable(&self.scope(), &ids, is_enabled)?;
         Ok(Done {
             is_new,
-            ..Done::new(answers::changed(self.params.api))
+            ..Done::new(answers::changed(self.params.edition))
         })
     }
 
@@ -161,7 +161,7 @@ impl Call {
 
     /// Whether the network is named, if it always has to be.
     fn check_vpc(&self) -> Result<(), Refused> {
-        if self.params.api == Api::V2 {
+        if self.params.edition == Edition::V2 {
             self.needed("VpcId", Param::VpcId)?;
         }
         Ok(())
@@ -189,8 +189,8 @@ impl Call {
             cloud_log_id: params.given("CloudLogId"),
             ..self.changes()
         };
-        match params.api {
-            Api::V2 => {
+        match params.edition {
+            Edition::V2 => {
                 self.needed("VpcId", Param::VpcId)?;
                 let is_old = |word| OLD_KINDS.iter().any(|kind| kind.word() == word);
                 if old.resource_type.is_some_and(|word| !is_old(word)) {
@@ -198,7 +198,7 @@ impl Call {
                 }
                 Ok(old)
             }
-            Api::V3 => Ok(Given {
+            Edition::V3 => Ok(Given {
                 storage_type: params.given("StorageType"),
                 storage_id: params.given("FlowLogStorage.StorageId"),
                 cloud_log_region: params.given("CloudLogRegion"),
@@ -215,7 +215,9 @@ impl Call {
             vpc_id: params.given("VpcId"),
             name: params.given("FlowLogName"),
             description: params.given("FlowLogDescription"),
-            period: params.given("Period").filter(|_| params.api == Api::V3),
+            period: params
+                .given("Period")
+                .filter(|_| params.edition == Edition::V3),
             ..Given::default()
         }
     }
@@ -249,10 +251,10 @@ impl Call {
             order_direction: params.given("OrderDirection"),
             offset: params.given("Offset"),
             limit: params.given("Limit"),
-            is_fuzzy: params.api == Api::V2,
+            is_fuzzy: params.edition == Edition::V2,
             ..Asked::default()
         };
-        if params.api == Api::V2 {
+        if params.edition == Edition::V2 {
             return Ok(old);
         }
         let values = params.list("Filters.Values");

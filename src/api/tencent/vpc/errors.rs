@@ -3,7 +3,7 @@
 //! The vendor's tables have codes, and say in Chinese what they mean. People
 //! read that in English here, and which parameter it is about.
 
-use crate::api::tencent::Api;
+use crate::api::tencent::Edition;
 use crate::api::tencent::failure::{Failure, shown};
 use crate::flowlog::AttachmentKind;
 use crate::flowlog::control::vpc::BadTags;
@@ -19,9 +19,9 @@ const NO_FLOW_LOG: Old = (5000, "FlowLogIDNotFound");
 
 /// A refusal in the words of both APIs; parameters are spelled as in the one
 /// that is spoken.
-pub(super) fn failure(refused: &Refused, api: Api) -> Failure {
+pub(super) fn failure(refused: &Refused, edition: Edition) -> Failure {
     let about = |param: Param, code, what: &str| {
-        let name = api.spelled(name(param));
+        let name = edition.spelled(name(param));
         Failure::new(
             code,
             old_of(param),
@@ -33,7 +33,7 @@ pub(super) fn failure(refused: &Refused, api: Api) -> Failure {
         Failure::new("ResourceNotFound", old, message)
     };
     match refused {
-        Refused::Missing(param) => Failure::missing(&api.spelled(name(*param))),
+        Refused::Missing(param) => Failure::missing(&edition.spelled(name(*param))),
         Refused::Empty(param) => about(*param, "InvalidParameterValue.Empty", "is empty"),
         Refused::Malformed(param) => {
             let code = "InvalidParameterValue.Malformed";

@@ -10,7 +10,7 @@ mod errors;
 
 use super::failure::Failure;
 use super::params::Params;
-use super::{Api, Tree};
+use super::{Edition, Tree};
 use crate::api::auth::Product;
 use crate::api::auth::control::Proof;
 use crate::api::control::{Change, Request};
@@ -46,16 +46,16 @@ enum Action {
 pub(super) async fn answer(
     request: &Request<'_>,
     proof: Proof<'_>,
-    api: Api,
+    edition: Edition,
     action: &str,
 ) -> Result<Tree, Failure> {
     let mut actions = ACTIONS.into_iter();
     let (name, action, _) = actions
-        .find(|(name, _, is_old)| *name == action && (*is_old || api == Api::V3))
+        .find(|(name, _, is_old)| *name == action && (*is_old || edition == Edition::V3))
         .ok_or_else(|| Failure::no_action(action))?;
     let credential = proof.credential;
     let account = credential.and_then(|credential| credential.account_uid.as_deref());
-    let params = Params::new(request, api, account.unwrap_or_default());
+    let params = Params::new(request, edition, account.unwrap_or_default());
     let params = params.map_err(|rejection| Failure::from(&rejection))?;
     let call = Call::new(params, &request.desk.settings.vpc, request.now_ms());
     let right = format!("vpc:{name}");

@@ -9,6 +9,7 @@ use crate::flowlog::Attachment;
 use crate::flowlog::AttachmentKind;
 use crate::flowlog::Traffic;
 use crate::flowlog::check::is_logstore;
+use crate::flowlog::control::text::is_region;
 
 /// Parameters of a call as they came: absent, or a text that may be empty.
 #[derive(Clone, Debug, Default)]
@@ -64,9 +65,8 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// Whether what is attached is logged: it is the resource, or is in it. Of
-    /// a whole network those are its network interfaces, of a subnet all in it.
-    pub fn covers(&self, attachment: &Attachment) -> bool {
+    /// Whether what is attached is the resource, or is in it.
+    pub(super) fn covers(&self, attachment: &Attachment) -> bool {
         match self.kind {
             ResourceKind::Vpc => {
                 attachment.kind == AttachmentKind::NetworkInterface
@@ -277,12 +277,6 @@ pub(super) fn needed(text: Option<&str>, param: Param) -> Result<&str, Refused> 
 
 pub(super) fn number<T: std::str::FromStr>(text: &str, param: Param) -> Result<T, Refused> {
     text.parse().map_err(|_| Refused::Malformed(param))
-}
-
-/// Any word may be a region: the vendor adds some each year.
-fn is_region(text: &str) -> bool {
-    let is_letter = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
-    (1..=64).contains(&text.len()) && text.bytes().all(is_letter)
 }
 
 /// Characters of a name.

@@ -41,9 +41,15 @@ pub struct FlowLog {
 }
 
 impl FlowLog {
-    /// Whether it logs what is attached: [`Resource::covers`].
+    /// Whether what is attached is logged: it is the resource, or is in it, and
+    /// is not another account's. Of a whole network those are its network
+    /// interfaces, of a subnet all in it.
     pub fn covers(&self, attachment: &Attachment) -> bool {
-        self.attributes.resource.covers(attachment)
+        let scope = Scope {
+            account: &self.account,
+        };
+        scope.has_resource_of(attachment.account.as_deref())
+            && self.attributes.resource.covers(attachment)
     }
 }
 
@@ -195,6 +201,18 @@ impl Store {
         Ok(has_changed)
     }
 
+    /// Removes flow logs of network interfaces that are there no more, as the
+    /// vendor does. Returns their ids.
+    pub fn forget(&mut self, inventory: &Inventory) -> Vec<String> {
+        let is_lost = |log: &FlowLog| {
+            let resource = &log.attributes.resource;
+            resource.kind == ResourceKind::NetworkInterface
+                && !inventory.attachments.contains_key(&resource.id)
+        };
+        let lost = self.flow_logs.extract_if(.., |_, log| is_lost(log));
+        lost.map(|(id, _)| id).collect()
+    }
+
     /// A flow log of a network, or of none.
     ///
     /// # Errors
@@ -297,3 +315,6 @@ const ID_LENGTH: usize = 8;
 
 /// Flow logs that one call may start or stop.
 const IDS_MAX: usize = 100;
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,9 @@
 //! Tencent Cloud's flow logs, through both APIs.
 
 mod life;
+mod proved;
+mod refused;
+mod spelled;
 
 use std::collections::BTreeMap;
 
@@ -67,6 +70,15 @@ pub(super) fn stored(ids: &[&str]) -> State {
     });
     let logs: serde_json::Map<_, _> = logs.collect();
     serde_json::from_value(json!({"vpc": {"flow_logs": logs}})).unwrap()
+}
+
+/// The flow log `fl-ccn` of a Cloud Connect Network, and so of no one network.
+fn stored_ccn() -> State {
+    let mut state = serde_json::to_value(stored(&["fl-ccn"])).unwrap();
+    let attributes = &mut state["vpc"]["flow_logs"]["fl-ccn"]["attributes"];
+    attributes["vpc"] = Value::Null;
+    attributes["resource"] = json!({"kind": "ccn", "id": "ccn-1"});
+    serde_json::from_value(state).unwrap()
 }
 
 /// A flow log as API 3.0 tells of it: made now, or the first of [`stored`].
