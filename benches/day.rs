@@ -261,7 +261,7 @@ fn table() -> RoutingTable {
 fn route(table: &RoutingTable, exporter: IpAddr) -> u16 {
     match table.verdict(exporter, 0) {
         Verdict::Routes([route]) => route.0,
-        Verdict::Routes(_) | Verdict::Unclaimed => unreachable!("one flow log"),
+        Verdict::Routes(_) | Verdict::Unclaimed | Verdict::Sieve(_) => unreachable!("one flow log"),
     }
 }
 

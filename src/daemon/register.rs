@@ -87,7 +87,8 @@ impl Register {
     }
 
     /// Joins what the APIs have made to a new configuration, which `apply` puts
-    /// in force.
+    /// in force. What Tencent Cloud removes with a network interface is removed
+    /// with it here, too (control-plane.md §8).
     ///
     /// # Errors
     /// Those of `apply`; then the old one stays.
@@ -97,11 +98,33 @@ impl Register {
         apply: impl FnOnce(&Definition) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut held = self.held();
-        let next = Held::new(operators, Arc::clone(&held.made));
+        let mut next = Held::new(operators, Arc::clone(&held.made));
         apply(&next.joined())?;
+        self.forget_lost(&mut next);
         next.report_lost();
         *held = next;
         Ok(())
+    }
+
+    /// Removes flow logs of network interfaces that are there no more; what
+    /// cannot be written stays until the next time.
+    fn forget_lost(&self, held: &mut Held) {
+        let mut made = State::clone(&held.made);
+        let forgotten = made.vpc.forget(&held.inventory);
+        if forgotten.is_empty() {
+            return;
+        }
+        if let Err(error) = document::replace(&self.path, &made) {
+            tracing::error!(%error, "cannot remove flow logs of network interfaces that are gone");
+            return;
+        }
+        for flow_log in forgotten {
+            tracing::warn!(
+                flow_log,
+                "removed with its network interface, which is no [[attachment]] any more"
+            );
+        }
+        held.made = Arc::new(made);
     }
 
     /// Changes what the APIs have made, if `edit` says so: `prepare` looks
@@ -162,6 +185,16 @@ impl Held {
                 );
             }
         }
+        for log in self.made.ecr.flow_logs() {
+            let (vbr, flow_log) = (log.attributes.vbr.as_str(), log.id.as_str());
+            if !self.inventory.attachments.contains_key(vbr) {
+                tracing::warn!(
+                    vbr,
+                    flow_log,
+                    "no [[attachment]] has the id of its border router"
+                );
+            }
+        }
     }
 }
 
@@ -172,7 +205,11 @@ fn lines(problems: &[Problem]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::flowlog::Attachment;
+    use crate::flowlog::AttachmentKind;
     use crate::flowlog::Device;
     use crate::flowlog::control::Ids;
     use crate::flowlog::control::sag::{Given, Policy, Scope};
@@ -270,5 +307,46 @@ mod tests {
         });
         assert_eq!((taken, joined), (Ok(()), 1));
         assert!(register.look().1.gateways.contains_key("sag-a"));
+    }
+
+    #[test]
+    fn flow_logs_of_a_network_interface_go_with_it_at_a_reload() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = |id: &str, interface: &str| {
+            json!({
+                "id": id, "account": "", "created_ms": 1, "is_enabled": true,
+                "attributes": {
+                    "vpc": "vpc-1", "name": id, "description": "",
+                    "resource": {"kind": "network-interface", "id": interface},
+                    "traffic": "all", "topic": "topic", "topic_region": "", "period_s": null,
+                    "tags": [],
+                },
+            })
+        };
+        let made = json!({"vpc": {"flow_logs": {
+            "fl-1": log("fl-1", "eni-1"),
+            "fl-2": log("fl-2", "eni-2"),
+        }}});
+        let made: State = serde_json::from_value(made).unwrap();
+        document::replace(&dir.path().join(FILE), &made).unwrap();
+        let operators = Definition {
+            attachments: vec![Attachment {
+                id: "eni-1".to_owned(),
+                kind: AttachmentKind::NetworkInterface,
+                ..Attachment::default()
+            }],
+            ..Definition::default()
+        };
+        // A start may find the file half written; only a reload is an act.
+        let register = Register::open(dir.path(), &operators).unwrap();
+        let ids = |register: &Register| {
+            let made = register.look().0;
+            let ids = made.vpc.flow_logs().map(|log| log.id.clone());
+            ids.collect::<Vec<_>>()
+        };
+        assert_eq!(ids(&register), ["fl-1", "fl-2"]);
+        let taken: Result<(), ()> = register.redefine(&operators, |_| Ok(()));
+        assert_eq!((taken, ids(&register)), (Ok(()), vec!["fl-1".to_owned()]));
+        assert_eq!(ids(&open(dir.path())), ["fl-1"]);
     }
 }

@@ -31,7 +31,7 @@ pub(super) struct ApiArgs {
         default_value = "cn-hangzhou"
     )]
     region: String,
-    /// Configuration file whose first [[credential]] signs the calls
+    /// Configuration file whose first `[[credential]]` signs the calls
     #[arg(short, long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 }

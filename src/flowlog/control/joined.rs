@@ -316,11 +316,13 @@ mod tests {
                 },
             }}}}))
         };
-        let mut definition = Definition::default();
-        definition.attachments = vec![
-            attached("vbr-1", AttachmentKind::Vbr, "ecr-1"),
-            attached("vbr-2", AttachmentKind::Vbr, "ecr-1"),
-        ];
+        let definition = Definition {
+            attachments: vec![
+                attached("vbr-1", AttachmentKind::Vbr, "ecr-1"),
+                attached("vbr-2", AttachmentKind::Vbr, "ecr-1"),
+            ],
+            ..Definition::default()
+        };
         let joined = of(true).joined_to(&definition);
         let log = &joined.flow_logs[0];
         let places = (log.project.as_str(), log.logstore.as_str(), &log.region);
@@ -355,13 +357,13 @@ mod tests {
         };
         let mut definition = Definition {
             cls_project: Some("topics".to_owned()),
+            attachments: vec![
+                attached("eni-1", AttachmentKind::NetworkInterface, "vpc-1"),
+                attached("nat-1", AttachmentKind::Nat, "vpc-1"),
+                attached("eni-2", AttachmentKind::NetworkInterface, "vpc-2"),
+            ],
             ..Definition::default()
         };
-        definition.attachments = vec![
-            attached("eni-1", AttachmentKind::NetworkInterface, "vpc-1"),
-            attached("nat-1", AttachmentKind::Nat, "vpc-1"),
-            attached("eni-2", AttachmentKind::NetworkInterface, "vpc-2"),
-        ];
         let bound = |kind: &str, id: &str| {
             let joined = of(kind, id).joined_to(&definition);
             let all = joined.attachments.into_iter();
