@@ -35,6 +35,17 @@ action = "ignore"
 "#;
 
 const ROUTER: &str = "EcrId=ecr-mezk2idmsd0vx20001";
+const MAKE: [&str; 8] = [
+    ROUTER,
+    "InstanceType=VBR",
+    "InstanceId=vbr-j6cwxhgg0s5nuephp0001",
+    "ProjectName=border-proj",
+    "LogStoreName=flows",
+    "SamplingRate=1:1024",
+    "Interval:=60",
+    "ClientToken=one-and-only",
+];
+
 /// Sends NetFlow v9 that says nothing of sampling: one flow by interface 1.
 struct Exporter {
     socket: UdpSocket,
@@ -79,24 +90,14 @@ fn a_border_routers_flow_log_takes_its_interfaces_and_tells_the_sampling() {
         return;
     };
     let daemon = service.start();
-    let make = [
-        ROUTER,
-        "InstanceType=VBR",
-        "InstanceId=vbr-j6cwxhgg0s5nuephp0001",
-        "ProjectName=border-proj",
-        "LogStoreName=flows",
-        "SamplingRate=1:1024",
-        "Interval:=60",
-        "ClientToken=one-and-only",
-    ];
-    let made = service.call("CreateFlowLog", &make);
+    let made = service.call("CreateFlowLog", &MAKE);
     let envelope = ["Success", "Code", "Message", "HttpStatusCode"].map(|name| made[name].clone());
     assert_eq!(
         envelope,
         [json!(true), json!("200"), json!("OK"), json!(200)]
     );
     let id = made["FlowLogId"].as_str().unwrap();
-    let again = service.call("CreateFlowLog", &make);
+    let again = service.call("CreateFlowLog", &MAKE);
     assert_eq!(again["FlowLogId"], id);
     let log = [ROUTER, &*format!("FlowLogId={id}")];
     let mut exporter = Exporter::new(daemon.port);
