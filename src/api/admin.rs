@@ -15,6 +15,9 @@ use super::{Backend, Page, QueryRequest, Refusal, RefusalCode, View};
 /// Content type of the Prometheus text format.
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// What paths there are, and what they answer.
+const OPENAPI: &str = include_str!("openapi.json");
+
 /// The admin API in front of a daemon.
 pub fn router(backend: Arc<dyn Backend>) -> Router {
     let view = |view: View| {
@@ -27,6 +30,7 @@ pub fn router(backend: Arc<dyn Backend>) -> Router {
         .route("/readyz", get(ready))
         .route("/version", get(version))
         .route("/metrics", get(metrics))
+        .route("/api/v1/openapi.json", get(openapi))
         .route("/api/v1/exporters", paged(View::Exporters))
         .route("/api/v1/templates", paged(View::Templates))
         .route("/api/v1/flow-logs", view(View::FlowLogs))
@@ -69,6 +73,10 @@ async fn ready(State(backend): State<Arc<dyn Backend>>) -> Response {
 
 async fn version() -> impl IntoResponse {
     Json(json!({"name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION")}))
+}
+
+async fn openapi() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], OPENAPI)
 }
 
 async fn metrics(State(backend): State<Arc<dyn Backend>>) -> impl IntoResponse {

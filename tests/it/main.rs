@@ -27,6 +27,7 @@ mod ledger;
 mod metrics;
 mod mutation;
 mod namespace;
+mod openapi;
 mod openvswitch;
 mod peers;
 #[cfg(feature = "logstore")]

@@ -106,7 +106,7 @@ impl Default for EcrRules {
         Self {
             quota: 10,
             resource_group: "rg-flowlogd0000001".to_owned(),
-            tokens_max: 10_000,
+            tokens_max: 1_000,
         }
     }
 }
