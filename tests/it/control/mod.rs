@@ -1,6 +1,7 @@
 //! Flow logs that the clouds' own SDKs make on a running daemon, and what they
 //! do to the flows that come in.
 
+mod errors;
 mod guide;
 mod people;
 mod routers;
