@@ -3,11 +3,14 @@
 
 mod errors;
 mod guide;
+mod node;
 mod people;
 mod routers;
 mod vpcs;
 
 use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -18,6 +21,7 @@ use crate::support::{Daemon, free_tcp_port};
 use crate::venv::{Venv, run_within};
 
 const CALL: &str = include_str!("call.py");
+const CALL_BY_NODE: &str = include_str!("call.js");
 /// How long one call may take on a busy machine, Python's start included.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -47,21 +51,31 @@ const RECORDS: u64 = 30;
 
 /// A daemon that SDKs are pointed at, and that may be killed.
 struct Service {
-    venv: Venv,
+    language: Language,
     dir: TempDir,
     port: u16,
     client: &'static str,
     settings: &'static str,
 }
 
+/// What an SDK is written for.
+enum Language {
+    Python(Venv),
+    /// With the folder of its modules.
+    Node(PathBuf),
+}
+
 impl Service {
-    /// None where the SDKs cannot be installed.
+    /// None where the SDK cannot be installed.
     fn new(client: &'static str, settings: &'static str) -> Option<Self> {
-        let venv = Venv::shared()?;
+        let language = match client {
+            "pop-core" | "qcloud" => Language::Node(node::modules()?),
+            _ => Language::Python(Venv::shared()?),
+        };
         let (dir, port) = (TempDir::new().unwrap(), free_tcp_port());
         fs::write(dir.path().join("secret"), "secret").unwrap();
         Some(Self {
-            venv,
+            language,
             dir,
             port,
             client,
@@ -75,9 +89,20 @@ impl Service {
 
     /// What the SDK makes of a call; parameters are `Name=value`.
     fn call(&self, action: &str, parameters: &[&str]) -> Value {
-        let mut command = self.venv.command("python");
         let port = self.port.to_string();
-        command.args(["-c", CALL, self.client, &port, action]);
+        let mut command = match &self.language {
+            Language::Python(venv) => {
+                let mut command = venv.command("python");
+                command.args(["-c", CALL]);
+                command
+            }
+            Language::Node(modules) => {
+                let mut command = Command::new("node");
+                command.args(["-e", CALL_BY_NODE]).env("NODE_PATH", modules);
+                command
+            }
+        };
+        command.args([self.client, &port, action]);
         let ran = run_within(LIMIT, command.args(parameters)).unwrap();
         assert_eq!(ran.code, Some(0), "{action}: {ran:?}");
         serde_json::from_str(&ran.out).unwrap()
@@ -142,6 +167,11 @@ fn a_flow_log_of_the_core_sdk_takes_its_gateways_flows() {
 #[test]
 fn a_flow_log_of_the_tea_sdk_takes_its_gateways_flows() {
     live("tea");
+}
+
+#[test]
+fn a_flow_log_of_pop_core_takes_its_gateways_flows() {
+    live("pop-core");
 }
 
 /// Made, bound, stopped, started, killed, unbound and removed.

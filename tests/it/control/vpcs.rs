@@ -115,8 +115,17 @@ fn of_api_3(client: &'static str) {
 }
 
 #[test]
-fn a_flow_log_of_api_2_takes_its_interfaces_flows() {
-    let Some(service) = Service::new("old", SETTINGS) else {
+fn a_flow_log_of_api_2_by_python_takes_its_interfaces_flows() {
+    of_api_2("old");
+}
+
+#[test]
+fn a_flow_log_of_api_2_by_node_takes_its_interfaces_flows() {
+    of_api_2("qcloud");
+}
+
+fn of_api_2(client: &'static str) {
+    let Some(service) = Service::new(client, SETTINGS) else {
         return;
     };
     let daemon = service.start();
