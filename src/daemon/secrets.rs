@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::api::BadCertificate;
 use crate::config::{Config, Service};
+use crate::daemon::settings::certificate_files;
 use crate::flowlog::Problem;
 use crate::sink::sls::{Chain, Environment, key_file_problem};
 
@@ -13,7 +15,25 @@ pub fn secret_problems(config: &Config) -> Vec<Problem> {
     let files = named(config).into_iter().chain(found);
     files
         .filter_map(|(place, path)| key_file_problem(&place, &path))
+        .chain(certificate_problem(config))
         .collect()
+}
+
+/// What is wrong with the HTTP listener's certificate; that its key cannot be
+/// read is a problem of the key's.
+fn certificate_problem(config: &Config) -> Option<Problem> {
+    let files = config.http.certificate.as_ref()?;
+    let refused = certificate_files(files).check().err()?;
+    let (key, advice) = match &refused {
+        BadCertificate::Unreadable { path, .. } if *path == files.key_file => return None,
+        BadCertificate::Unreadable { .. } => ("certificate-file", "write it, or correct the path"),
+        BadCertificate::NoCertificate(_) => ("certificate-file", "begin with the certificate"),
+        BadCertificate::NoKey(_) => ("key-file", "write a PKCS#8, SEC1 or RSA key into it"),
+        BadCertificate::Mismatch { .. } => ("key-file", "name the files of one pair"),
+        BadCertificate::Unusable { .. } => ("certificate-file", "write an X.509 certificate"),
+    };
+    let place = format!("http.{key}");
+    Some(Problem::new(place, refused.to_string(), advice))
 }
 
 /// Says in the log what is to be mended.
@@ -46,7 +66,10 @@ fn named(config: &Config) -> Vec<(String, PathBuf)> {
             Some((format!("credential[{index}].{key}"), path?.clone()))
         })
     });
+    let certificate = config.http.certificate.iter();
+    let certificate = certificate.map(|files| ("http.key-file".to_owned(), files.key_file.clone()));
     let all = usual.chain(accounts).chain(keys).chain(credentials);
+    let all = all.chain(certificate);
     all.collect()
 }
 

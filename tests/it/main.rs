@@ -9,6 +9,8 @@
     reason = "tests may fail loudly"
 )]
 
+#[cfg(feature = "logstore")]
+mod abuse;
 mod activation;
 mod at_rest;
 mod bridge;

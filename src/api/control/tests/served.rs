@@ -31,9 +31,9 @@ impl Backend for Silent {
 /// Has a client ask a server, which ends thereafter.
 async fn served(front: Option<Front>, ask: impl AsyncFnOnce(reqwest::Client, String)) {
     let settings = api::Settings {
-        address: "127.0.0.1:0".parse().unwrap(),
         body_bytes_max: 1 << 10,
         timeout: Duration::from_secs(5),
+        ..api::Settings::new("127.0.0.1:0".parse().unwrap())
     };
     let server = api::Server::bind(settings).await.unwrap();
     let server = match front {
@@ -48,7 +48,7 @@ async fn served(front: Option<Front>, ask: impl AsyncFnOnce(reqwest::Client, Str
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     ask(client, base).await;
     drop(stop);
-    running.await.unwrap().unwrap();
+    running.await.unwrap();
 }
 
 async fn get(client: &reqwest::Client, url: String) -> (u16, String) {
