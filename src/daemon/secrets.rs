@@ -102,7 +102,8 @@ mod tests {
             [sls]\naccess-key-file = \"/no/a\"\n\
             [sls.account.77]\naccess-key-file = \"/no/b\"\n\
             [[access-key]]\nid = \"k\"\nsecret-file = \"/no/c\"\n\
-            [[credential]]\nid = \"k\"\nsecret-file = \"/no/d\"\ntoken-file = \"/no/e\"\n";
+            [[credential]]\nid = \"k\"\nsecret-file = \"/no/d\"\ntoken-file = \"/no/e\"\n\
+            [http]\ncertificate-file = \"/no/f\"\nkey-file = \"/no/g\"\n";
         let problems = secret_problems(&config(text));
         let shown: Vec<_> = problems.iter().map(ToString::to_string).collect();
         let expected = [
@@ -111,11 +112,16 @@ mod tests {
             ("access-key[0].secret-file", "/no/c"),
             ("credential[0].secret-file", "/no/d"),
             ("credential[0].token-file", "/no/e"),
+            ("http.key-file", "/no/g"),
         ];
         let expected = expected.map(|(place, path)| {
             format!("{place}: {path} does not exist (write it, or correct the path)")
         });
-        assert_eq!(shown, expected);
+        let certificate = "http.certificate-file: cannot read /no/f: \
+            No such file or directory (os error 2) (write it, or correct the path)";
+        let (last, files) = shown.split_last().unwrap();
+        assert_eq!(files, expected);
+        assert_eq!(last, certificate);
     }
 
     #[test]

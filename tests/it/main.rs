@@ -23,6 +23,8 @@ mod disk;
 mod ends;
 mod export;
 mod exporters;
+#[cfg(feature = "logstore")]
+mod https;
 mod inventory;
 mod journal;
 mod ledger;

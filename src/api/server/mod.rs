@@ -175,6 +175,7 @@ fn app(backend: Arc<dyn Backend>, fronts: Fronts, settings: &Settings) -> Router
     let admin = admin::router(backend)
         .layer(middleware::from_fn(guard::same_site))
         .layer(RequestBodyLimitLayer::new(settings.body_bytes_max))
+        .layer(middleware::map_response(admin::refuse_large))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::GATEWAY_TIMEOUT,
             settings.timeout,

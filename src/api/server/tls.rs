@@ -91,15 +91,17 @@ impl CertificateFiles {
             .ok_or_else(|| BadCertificate::NoCertificate(self.certificate.clone()))?;
         let key = PrivateKeyDer::from_pem_slice(&read(&self.key)?)
             .map_err(|_| BadCertificate::NoKey(self.key.clone()))?;
-        let unusable = |source| match source {
-            rustls::Error::InconsistentKeys(_) => BadCertificate::Mismatch {
-                certificate: self.certificate.clone(),
-                key: self.key.clone(),
-            },
-            source => BadCertificate::Unusable {
+        let unusable = |source| {
+            if matches!(source, rustls::Error::InconsistentKeys(_)) {
+                return BadCertificate::Mismatch {
+                    certificate: self.certificate.clone(),
+                    key: self.key.clone(),
+                };
+            }
+            BadCertificate::Unusable {
                 path: self.certificate.clone(),
                 source,
-            },
+            }
         };
         let provider = Arc::new(aws_lc_rs::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
@@ -207,3 +209,95 @@ impl Certificate {
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+
+    /// Writes a pair; the files of it.
+    fn pair(folder: &Path) -> CertificateFiles {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let files = CertificateFiles {
+            certificate: folder.join("http.pem"),
+            key: folder.join("http.key"),
+        };
+        fs::create_dir_all(folder).unwrap();
+        fs::write(&files.certificate, params.self_signed(&key).unwrap().pem()).unwrap();
+        fs::write(&files.key, key.serialize_pem()).unwrap();
+        files
+    }
+
+    fn look(certificate: &Certificate, now: Instant) -> (&'static str, Arc<ServerConfig>) {
+        let (acceptor, look) = certificate.acceptor(now);
+        let look = match look {
+            Look::Same => "same",
+            Look::Taken => "taken",
+            Look::Refused(_) => "refused",
+        };
+        (look, Arc::clone(acceptor.config()))
+    }
+
+    #[test]
+    fn files_are_looked_at_again_after_a_second_and_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let certificate = Certificate::open(pair(folder.path())).unwrap();
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let (look_at, first) = (|at| look(&certificate, at), look(&certificate, start).1);
+        assert_eq!(look_at(at(2)).0, "same");
+        fs::write(folder.path().join("http.key"), "half of a ke").unwrap();
+        assert_eq!(look_at(at(2) + LOOK_EVERY / 2).0, "same");
+        let (refused, shown) = look_at(at(4));
+        assert_eq!(refused, "refused");
+        assert!(Arc::ptr_eq(&shown, &first));
+        assert_eq!(look_at(at(6)).0, "same");
+        pair(folder.path());
+        let (taken, shown) = look_at(at(8));
+        assert_eq!(taken, "taken");
+        assert!(!Arc::ptr_eq(&shown, &first));
+        assert_eq!(look_at(at(10)).0, "same");
+        // Gone is no reason to show nothing.
+        fs::remove_file(folder.path().join("http.pem")).unwrap();
+        assert_eq!(look_at(at(12)).0, "refused");
+    }
+
+    #[test]
+    fn a_link_that_leads_elsewhere_is_another_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let [old, new, link] = ["old", "new", "link"].map(|name| folder.path().join(name));
+        pair(&old);
+        pair(&new);
+        symlink(&old, &link).unwrap();
+        let files = CertificateFiles {
+            certificate: link.join("http.pem"),
+            key: link.join("http.key"),
+        };
+        let certificate = Certificate::open(files).unwrap();
+        fs::remove_file(&link).unwrap();
+        symlink(&new, &link).unwrap();
+        let later = Instant::now() + Duration::from_secs(2);
+        assert_eq!(look(&certificate, later).0, "taken");
+    }
+
+    #[test]
+    fn what_is_in_a_bad_key_is_not_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = pair(folder.path());
+        for text in [
+            "geheim",
+            "-----BEGIN geheim",
+            "-----BEGIN PRIVATE KEY-----\ngeheim!\n-----END PRIVATE KEY-----\n",
+            "-----BEGIN PRIVATE KEY-----\ngeheim\n-----END PRIVATE KEY-----\n",
+        ] {
+            fs::write(&files.key, text).unwrap();
+            let refused = files.check().unwrap_err();
+            let told = format!("{refused} {refused:?}");
+            assert!(!told.contains("geheim"), "{told}");
+        }
+    }
+}
