@@ -23,7 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 
-use super::seat::{Answer, Patience, Seat, Seats};
+use super::seat::{Answer, Patience, Question, Seat, Seats};
 use super::tls::{Certificate, Look};
 use super::watched::Watched;
 use super::{Closed, Connections};
@@ -108,7 +108,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const HEAD_BYTES_MAX: usize = 128 << 10;
 
 impl Hall {
-    /// Room for another connection; none where all are busy.
+    /// Room for another connection; none where all wait for us.
     ///
     /// Nobody is left to wait in the kernel's queue: it is a queue, and behind
     /// those that send nothing whoever does would wait as long as they do.
@@ -246,12 +246,14 @@ impl Service<Request<Incoming>> for Door {
             // The connection ends without it: nothing may come of it.
             return Box::pin(std::future::pending());
         }
-        let mut request = request.map(Body::new);
+        let seat = &self.seat;
+        let body = |body| Body::new(Question::new(body, Arc::clone(seat)));
+        let mut request = request.map(body);
         request.extensions_mut().insert(ConnectInfo(self.peer));
         // A Content-Length beside it is gone by now. What it would have made
         // part of the body must not be read as a request (RFC 9112 §6.1).
         let is_last = request.headers().contains_key(TRANSFER_ENCODING);
-        let seat = Arc::clone(&self.seat);
+        let seat = Arc::clone(seat);
         let answer = self.app.call(request);
         Box::pin(async move {
             let mut response = answer.await?;

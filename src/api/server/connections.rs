@@ -11,9 +11,9 @@ pub enum Closed {
     Idle,
     /// The client took nothing of an answer.
     Stalled,
-    /// Another needed its room, and it had no request.
+    /// Another needed its room, and nothing came on it.
     Displaced,
-    /// There was no room for it: all others had requests.
+    /// There was no room for it: all others waited for answers.
     Full,
     /// It did not get beyond TLS.
     Handshake,

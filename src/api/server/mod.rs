@@ -4,7 +4,7 @@ mod accept;
 mod connections;
 mod seat;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod tls;
 mod watched;
 

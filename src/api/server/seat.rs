@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;
-use hyper::body::{Frame, SizeHint};
+use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -41,6 +41,8 @@ struct State {
     phase: Phase,
     /// Since when nothing of what was written was taken.
     stalled: Option<Instant>,
+    /// Since when nothing came of the request's body, and it is wanted.
+    withheld: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -55,6 +57,19 @@ enum Phase {
     Left(Option<Closed>),
 }
 
+impl State {
+    /// Who goes first where there is no room: the lowest. Those that wait for us
+    /// stay.
+    fn rank(&self) -> Option<(u8, Instant)> {
+        match self.phase {
+            Phase::Awaited(since) => Some((0, since)),
+            Phase::Idle(since) => Some((1, since)),
+            Phase::Busy => self.withheld.map(|since| (2, since)),
+            Phase::Left(_) => None,
+        }
+    }
+}
+
 impl Seat {
     pub(super) fn new(patience: Patience, now: Instant) -> Self {
         Self {
@@ -62,6 +77,7 @@ impl Seat {
             state: Mutex::new(State {
                 phase: Phase::Awaited(now),
                 stalled: None,
+                withheld: None,
             }),
             told: Notify::new(),
         }
@@ -103,16 +119,37 @@ impl Seat {
         };
     }
 
-    /// Ends it unless a request is being answered; whether it does.
-    pub(super) fn leave(&self, why: Option<Closed>) -> bool {
+    /// More of a request's body was wanted: it came, or is awaited.
+    fn read(&self, is_there: bool, now: Instant) {
         let mut state = self.state();
-        if matches!(state.phase, Phase::Busy | Phase::Left(_)) {
-            return false;
+        state.withheld = match (is_there, state.withheld) {
+            (true, _) => None,
+            (false, since) => since.or(Some(now)),
+        };
+    }
+
+    /// Ends it in favour of another, if it waits for its client; whether it does.
+    fn make_room(&self) -> bool {
+        let state = self.state();
+        let waits = state.rank().is_some();
+        if waits {
+            self.leave(state, Some(Closed::Displaced));
         }
+        waits
+    }
+
+    /// Ends it if it has no request.
+    fn stop(&self) {
+        let state = self.state();
+        if matches!(state.phase, Phase::Awaited(_) | Phase::Idle(_)) {
+            self.leave(state, None);
+        }
+    }
+
+    fn leave(&self, mut state: MutexGuard<'_, State>, why: Option<Closed>) {
         state.phase = Phase::Left(why);
         drop(state);
         self.told.notify_one();
-        true
     }
 
     /// Resolves when the connection is to be closed, with the reason if that is
@@ -141,7 +178,7 @@ impl Seat {
 
     /// When patience ends, and the reason; as an error, why it was told to leave.
     fn due(&self) -> Result<Option<(Instant, Closed)>, Option<Closed>> {
-        let State { phase, stalled } = *self.state();
+        let State { phase, stalled, .. } = *self.state();
         let of_phase = match phase {
             Phase::Awaited(since) => Some((since + self.patience.head, Closed::Late)),
             Phase::Idle(since) => Some((since + self.patience.idle, Closed::Idle)),
@@ -151,15 +188,6 @@ impl Seat {
         let of_write = stalled.map(|since| (since + self.patience.write, Closed::Stalled));
         let dues = of_phase.into_iter().chain(of_write);
         Ok(dues.min_by_key(|(moment, _)| *moment))
-    }
-
-    /// Who goes first where there is no room: the lowest.
-    fn rank(&self) -> Option<(u8, Instant)> {
-        match self.state().phase {
-            Phase::Awaited(since) => Some((0, since)),
-            Phase::Idle(since) => Some((1, since)),
-            Phase::Busy | Phase::Left(_) => None,
-        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -188,18 +216,19 @@ impl Seats {
         seats.1.remove(&number);
     }
 
-    /// Closes the connection that has waited longest: one whose request has not
-    /// come, else one between requests. No where all are busy.
+    /// Closes the connection that has waited longest for its client: for the head
+    /// of a request, else for another request, else for a body. No where all
+    /// wait for us.
     pub(super) fn displace(&self) -> bool {
         let seats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let ranked = seats.1.values();
-            let ranked = ranked.filter_map(|seat| Some((seat.rank()?, seat)));
+            let ranked = ranked.filter_map(|seat| Some((seat.state().rank()?, seat)));
             let Some((_, last)) = ranked.min_by_key(|(rank, _)| *rank) else {
                 return false;
             };
-            // Its request may have come just now; then it is ranked no more.
-            if last.leave(Some(Closed::Displaced)) {
+            // What it waits for may have come just now; then it has no rank.
+            if last.make_room() {
                 return true;
             }
         }
@@ -208,10 +237,47 @@ impl Seats {
     /// Closes all that have no request.
     pub(super) fn clear(&self) {
         let seats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for seat in seats.1.values() {
-            // Those that are busy end with their answer.
-            let _is_busy = !seat.leave(None);
-        }
+        seats.1.values().for_each(|seat| seat.stop());
+    }
+}
+
+/// The body of a request, which says when it is awaited.
+pub(super) struct Question {
+    body: Incoming,
+    seat: Arc<Seat>,
+}
+
+impl Question {
+    pub(super) fn new(body: Incoming, seat: Arc<Seat>) -> Self {
+        Self { body, seat }
+    }
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        self.seat.read(true, Instant::now());
+    }
+}
+
+impl HttpBody for Question {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        self.seat.read(frame.is_ready(), Instant::now());
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -306,20 +372,37 @@ mod tests {
     #[test]
     fn who_sent_no_request_goes_first_and_who_is_busy_stays() {
         let start = Instant::now();
-        let [idle, new, newer, busy] = [0, 1, 2, 3].map(|at| seat(second(start, at)));
-        assert!(idle.begin() && busy.begin());
+        let [idle, new, newer, busy, body] = [0, 1, 2, 3, 4].map(|at| seat(second(start, at)));
+        assert!(idle.begin() && busy.begin() && body.begin());
         idle.finish(start);
+        body.read(false, start);
         let seats = Seats::default();
-        for seat in [&idle, &newer, &new, &busy] {
+        for seat in [&body, &idle, &newer, &new, &busy] {
             seats.take(seat);
         }
-        for gone in [&new, &newer, &idle] {
+        for gone in [&new, &newer, &idle, &body] {
             assert!(seats.displace());
             assert_eq!(gone.due(), Err(Some(Closed::Displaced)));
             assert!(!gone.begin());
         }
         assert!(!seats.displace());
         assert_eq!(busy.due(), Ok(None));
+    }
+
+    #[test]
+    fn a_body_that_came_is_withheld_no_more() {
+        let start = Instant::now();
+        let seat = seat(start);
+        let seats = Seats::default();
+        seats.take(&seat);
+        assert!(seat.begin());
+        seat.read(false, start);
+        seat.read(true, second(start, 1));
+        assert!(!seats.displace());
+        // A stop lets it come.
+        seat.read(false, second(start, 2));
+        seats.clear();
+        assert_eq!(seat.due(), Ok(None));
     }
 
     #[test]
@@ -336,7 +419,7 @@ mod tests {
     async fn who_must_leave_is_told_at_once() {
         let seat = seat(Instant::now());
         let (why, ()) = tokio::join!(seat.overdue(), async {
-            assert!(seat.leave(Some(Closed::Displaced)));
+            assert!(seat.make_room());
         });
         assert_eq!(why, Some(Closed::Displaced));
     }

@@ -240,7 +240,7 @@ const API: &[Metric] = table! {
         Level(|now| now.connections.open());
     "flowlogd_api_accepted_connections_total" "Connections to the HTTP listener."
         Count(|now| now.connections.accepted());
-    "flowlogd_api_closed_connections_total" "Those closed before their client ended them: head not sent in time, no other request, nothing of an answer taken, displaced by others while without a request, no room, no TLS, no HTTP."
+    "flowlogd_api_closed_connections_total" "Those closed before their client ended them: head not sent in time, no other request, nothing of an answer taken, displaced by others while nothing came, no room, no TLS, no HTTP."
         CountBy("reason", |now| now.connections.closed().map(telling).into());
     "flowlogd_api_accept_errors_total" "Times that a connection could not be accepted."
         Count(|now| now.connections.not_accepted());
