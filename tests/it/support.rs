@@ -107,12 +107,14 @@ impl Daemon {
     }
 
     /// Keeps its directory as long as itself.
+    #[cfg(feature = "logstore")]
     pub(crate) fn owning(mut self, dir: TempDir) -> Self {
         self._owned = Some(dir);
         self
     }
 
     /// Its process.
+    #[cfg(feature = "logstore")]
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
