@@ -32,7 +32,7 @@ pub(super) struct DaemonArgs {
     url: String,
     /// Certificates to trust for an https:// address, in PEM, instead of the system's
     #[cfg(feature = "journal")]
-    #[arg(long, value_name = "FILE", env = "FLOWLOGD_CA_FILE")]
+    #[arg(long, global = true, value_name = "FILE", env = "FLOWLOGD_CA_FILE")]
     ca_file: Option<PathBuf>,
 }
 
