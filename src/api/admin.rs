@@ -89,10 +89,27 @@ async fn query(
 ) -> Response {
     match request {
         Ok(Json(request)) => backend.query(request).await.map(Json).into_response(),
+        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => too_large(),
         Err(rejection) => {
             Refusal::new(RefusalCode::BadRequest, &rejection.body_text()).into_response()
         }
     }
+}
+
+/// Gives a body that is refused for the length it tells the answer that one has
+/// which turns out to be as long.
+pub(super) async fn refuse_large(response: Response) -> Response {
+    match response.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+        _ => response,
+    }
+}
+
+fn too_large() -> Response {
+    let refusal = Refusal::new(RefusalCode::TooMuch, "the body is larger than allowed");
+    let mut response = refusal.into_response();
+    *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+    response
 }
 
 impl Refusal {

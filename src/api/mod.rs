@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 #[cfg(feature = "logstore")]
-pub use server::{Server, Settings};
+pub use server::{BadCertificate, CertificateFiles, Closed, Connections, Server, Settings};
 #[cfg(feature = "logstore")]
 pub use stored::part;
 

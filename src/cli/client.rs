@@ -2,6 +2,9 @@
 
 #[cfg(feature = "logstore")]
 use std::collections::BTreeMap;
+use std::error::Error;
+#[cfg(feature = "journal")]
+use std::path::PathBuf;
 
 use anyhow::Context;
 use reqwest::{RequestBuilder, Response, StatusCode};
@@ -13,6 +16,8 @@ use crate::api::QueryRequest;
 use crate::api::Refusal;
 use crate::api::RefusalCode;
 use crate::cli::Failure;
+#[cfg(feature = "journal")]
+use crate::sink::sls::trusted;
 
 /// Where the daemon is.
 #[derive(Clone, Debug, clap::Args)]
@@ -26,6 +31,10 @@ pub(super) struct DaemonArgs {
         default_value = "http://127.0.0.1:9994"
     )]
     url: String,
+    /// Certificates to trust for an https:// address, in PEM, instead of the system's
+    #[cfg(feature = "journal")]
+    #[arg(long, global = true, value_name = "FILE", env = "FLOWLOGD_CA_FILE")]
+    ca_file: Option<PathBuf>,
 }
 
 /// The error body of the admin API.
@@ -94,11 +103,7 @@ impl DaemonArgs {
         path: &str,
         build: impl FnOnce(&reqwest::Client, String) -> RequestBuilder,
     ) -> Result<Response, Failure> {
-        // A proxy from the environment has no business between us and our daemon.
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .build()
-            .context("setting up HTTP")?;
+        let client = self.client()?;
         let url = format!("{}{path}", self.url.trim_end_matches('/'));
         build(&client, url)
             .send()
@@ -106,15 +111,46 @@ impl DaemonArgs {
             .map_err(|error| self.unreachable(&error))
     }
 
+    fn client(&self) -> Result<reqwest::Client, Failure> {
+        // A proxy from the environment has no business between us and our daemon.
+        let builder = reqwest::Client::builder().no_proxy();
+        #[cfg(feature = "journal")]
+        let builder = match &self.ca_file {
+            None => builder,
+            Some(path) => {
+                let trusted = trusted(path).map_err(|error| Failure::usage(error.to_string()))?;
+                builder.tls_certs_only(trusted)
+            }
+        };
+        Ok(builder.build().context("setting up HTTP")?)
+    }
+
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
         if error.is_builder() {
-            return Failure::usage(format!("--url {}: not an http:// address", self.url));
+            return Failure::usage(format!(
+                "--url {}: not an http:// or https:// address",
+                self.url
+            ));
+        }
+        if let Some(why) = distrust(error) {
+            let url = &self.url;
+            return Failure::failed(format!("{url}: {why}; name its authority with --ca-file"));
         }
         Failure::try_later(format!(
             "no daemon answers at {}: start one with `flowlogd run`, or name it with --url",
             self.url
         ))
     }
+}
+
+/// Why a certificate is not trusted, if it is for that.
+fn distrust(error: &reqwest::Error) -> Option<String> {
+    let mut cause: &dyn Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    let why = cause.to_string();
+    why.contains("certificate").then_some(why)
 }
 
 async fn body(response: Response) -> Result<String, Failure> {
@@ -162,7 +198,12 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);
-        let failure = DaemonArgs { url: url.clone() }.get("/healthz").unwrap_err();
+        let args = DaemonArgs {
+            url: url.clone(),
+            #[cfg(feature = "journal")]
+            ca_file: None,
+        };
+        let failure = args.get("/healthz").unwrap_err();
         assert_eq!(failure.exit(), Exit::TryLater);
         let message = format!(
             "no daemon answers at {url}: start one with `flowlogd run`, or name it with --url"

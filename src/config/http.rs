@@ -2,12 +2,14 @@
 
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::table::Table;
+use super::value::Value;
 
 /// Where and how HTTP is served.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Http {
     /// TCP address; loopback, as there are no credentials.
     pub address: SocketAddr,
@@ -15,8 +17,22 @@ pub struct Http {
     pub body_bytes_max: usize,
     /// Time a request may take.
     pub timeout: Duration,
+    /// Time for the head of a request.
+    pub header_timeout: Duration,
+    /// Connections open at once.
+    pub connections_max: u32,
+    /// Certificate and key in PEM; then only TLS is spoken.
+    pub certificate: Option<Certificate>,
     /// Exporters with metrics of their own; the others share one label.
     pub exporter_labels_max: usize,
+}
+
+/// Where a certificate and its key are.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Certificate {
+    pub certificate_file: PathBuf,
+    pub key_file: PathBuf,
 }
 
 impl Default for Http {
@@ -25,6 +41,9 @@ impl Default for Http {
             address: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), PORT),
             body_bytes_max: BODY_BYTES_MAX,
             timeout: TIMEOUT,
+            header_timeout: HEADER_TIMEOUT,
+            connections_max: CONNECTIONS_MAX,
+            certificate: None,
             exporter_labels_max: EXPORTER_LABELS_MAX,
         }
     }
@@ -43,6 +62,13 @@ impl Http {
             timeout: table
                 .seconds("timeout-s", 2..=7200)
                 .unwrap_or(default.timeout),
+            header_timeout: table
+                .seconds("header-timeout-s", 1..=60)
+                .unwrap_or(default.header_timeout),
+            connections_max: table
+                .integer("max-connections", 1..=65_536)
+                .unwrap_or(default.connections_max),
+            certificate: certificate(table),
             exporter_labels_max: table
                 .integer("max-exporter-labels", 0..=10_000)
                 .unwrap_or(default.exporter_labels_max),
@@ -68,6 +94,29 @@ impl Http {
     }
 }
 
+fn certificate(table: &mut Table<'_, '_>) -> Option<Certificate> {
+    let files = [CERTIFICATE, KEY].map(|key| {
+        let file = table.take(key);
+        (file.is_some(), file.and_then(Value::path))
+    });
+    let missing = match &files {
+        [(true, _), (false, _)] => Some(KEY),
+        [(false, _), (true, _)] => Some(CERTIFICATE),
+        _ => None,
+    };
+    if let Some(missing) = missing {
+        let advice = "TLS takes a certificate and its key; name both, or neither";
+        table.refuse(missing, "missing", advice);
+    }
+    let [(_, certificate_file), (_, key_file)] = files;
+    Some(Certificate {
+        certificate_file: certificate_file?,
+        key_file: key_file?,
+    })
+}
+
+const CERTIFICATE: &str = "certificate-file";
+const KEY: &str = "key-file";
 /// Next to the port for flows.
 const PORT: u16 = 9994;
 /// Far more than any query text.
@@ -76,3 +125,7 @@ const BODY_BYTES_MAX: usize = 1 << 20;
 const EXPORTER_LABELS_MAX: usize = 256;
 /// Twice a query's.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// A head comes at once, but for lost packets.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Far more than the clients of one collector.
+const CONNECTIONS_MAX: u32 = 1_024;

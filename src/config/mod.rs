@@ -36,7 +36,7 @@ pub use cache::Cache;
 pub use control::{Control, Credential, Product};
 pub use export::exported;
 pub use exporters::{Exporters, Sampling, SamplingUse, TemplateScope};
-pub use http::Http;
+pub use http::{Certificate, Http};
 pub use journal::{Journal, WhenFull};
 pub use listen::{Listen, Steering};
 pub use log::{Format, Level, Log};

@@ -202,6 +202,8 @@ const RANGES: &[(&str, &str, u64, u64)] = &[
     ("logstore.query", "max-concurrent", 1, 16),
     ("http", "max-body-bytes", 1024, 64 << 20),
     ("http", "timeout-s", 2, 7200),
+    ("http", "header-timeout-s", 1, 60),
+    ("http", "max-connections", 1, 65_536),
 ];
 
 #[test]
@@ -374,6 +376,24 @@ fn limits_that_contradict_each_other_are_refused() {
             "http.timeout-s: 60 s end a request before its query",
             "default-flow-log.name: `action` is \"ignore\", so no flow log is taken",
         ]
+    );
+}
+
+#[test]
+fn a_certificate_has_a_key_and_a_key_a_certificate() {
+    for (key, other) in [
+        ("certificate-file", "key-file"),
+        ("key-file", "certificate-file"),
+    ] {
+        let text = format!("[http]\n{key} = \"/etc/flowlogd/http.pem\"");
+        assert_eq!(problems(&text), [format!("http.{other}: missing")]);
+    }
+    let text = "[http]\ncertificate-file = \"http.pem\"\nkey-file = \"/http.key\"";
+    let refused = problems(text);
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert!(
+        refused[0].starts_with("http.certificate-file: "),
+        "{refused:?}"
     );
 }
 

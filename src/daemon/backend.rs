@@ -37,6 +37,7 @@ impl Backend for Service {
                 self.store(),
                 self.sender(),
                 self.relays().totals(),
+                self.connections(),
             )
         };
         let mut text = metrics::render(read, || self.recorder().render());

@@ -12,7 +12,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::api;
 use crate::api::Backend;
 use crate::api::Server;
 use crate::config::Config;
@@ -20,7 +19,7 @@ use crate::daemon::service::Service;
 use crate::daemon::start::{self, Started};
 use crate::daemon::watch::Watch;
 use crate::daemon::worker::Command;
-use crate::daemon::{apis, clock, front, memory, metrics};
+use crate::daemon::{apis, clock, front, memory, metrics, settings};
 use crate::telemetry::Metrics;
 
 /// How often the log says what exporters do wrong.
@@ -42,7 +41,7 @@ pub struct Daemon {
     /// Where HTTP is served.
     pub http: std::net::SocketAddr,
     stop_http: watch::Sender<bool>,
-    http_task: JoinHandle<std::io::Result<()>>,
+    http_task: JoinHandle<()>,
     upkeep_task: JoinHandle<()>,
     relay_task: JoinHandle<()>,
 }
@@ -70,20 +69,18 @@ impl Daemon {
         let state = start::state_directory(config);
         std::fs::create_dir_all(&state)
             .with_context(|| format!("cannot make the state directory {}", state.display()))?;
-        let server = Server::bind(api::Settings {
-            address: config.http.address,
-            body_bytes_max: config.http.body_bytes_max,
-            timeout: config.http.timeout,
-        })
-        .await
-        .with_context(|| format!("cannot listen on {} for HTTP", config.http.address))?;
+        let server = Server::bind(settings::http(config))
+            .await
+            .with_context(|| format!("cannot listen on {} for HTTP", config.http.address))?;
         let http = server.address()?;
-        let started = start::start(config, recorder, &state)?;
+        let connections = Arc::clone(server.connections());
+        let started = start::start(config, recorder, &state, connections)?;
         metrics::loaded(clock::unix_ms());
         for address in &started.addresses {
             tracing::info!(%address, "collecting NetFlow and IPFIX");
         }
-        tracing::info!("answering on http://{http}");
+        let scheme = config.http.certificate.as_ref().map_or("http", |_| "https");
+        tracing::info!("answering on {scheme}://{http}");
         let (stop_http, mut stopped) = watch::channel(false);
         let sls = front::front(config, started.service.ingest())?;
         let apis = apis::apis(config, &started.service)?;
@@ -287,7 +284,7 @@ impl Daemon {
         .await?;
         // Nobody listens any more only if HTTP ended before us.
         let _already_ended = self.stop_http.send(true);
-        self.http_task.await??;
+        self.http_task.await?;
         Ok(())
     }
 }

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::api::BadCertificate;
 use crate::config::{Config, Service};
+use crate::daemon::settings::certificate_files;
 use crate::flowlog::Problem;
 use crate::sink::sls::{Chain, Environment, key_file_problem};
 
@@ -13,7 +15,25 @@ pub fn secret_problems(config: &Config) -> Vec<Problem> {
     let files = named(config).into_iter().chain(found);
     files
         .filter_map(|(place, path)| key_file_problem(&place, &path))
+        .chain(certificate_problem(config))
         .collect()
+}
+
+/// What is wrong with the HTTP listener's certificate; that its key cannot be
+/// read is a problem of the key's.
+fn certificate_problem(config: &Config) -> Option<Problem> {
+    let files = config.http.certificate.as_ref()?;
+    let refused = certificate_files(files).check().err()?;
+    let (key, advice) = match &refused {
+        BadCertificate::Unreadable { path, .. } if *path == files.key_file => return None,
+        BadCertificate::Unreadable { .. } => ("certificate-file", "write it, or correct the path"),
+        BadCertificate::NoCertificate(_) => ("certificate-file", "begin with the certificate"),
+        BadCertificate::NoKey(_) => ("key-file", "write a PKCS#8, SEC1 or RSA key into it"),
+        BadCertificate::Mismatch { .. } => ("key-file", "name the files of one pair"),
+        BadCertificate::Unusable { .. } => ("certificate-file", "write an X.509 certificate"),
+    };
+    let place = format!("http.{key}");
+    Some(Problem::new(place, refused.to_string(), advice))
 }
 
 /// Says in the log what is to be mended.
@@ -46,7 +66,10 @@ fn named(config: &Config) -> Vec<(String, PathBuf)> {
             Some((format!("credential[{index}].{key}"), path?.clone()))
         })
     });
+    let certificate = config.http.certificate.iter();
+    let certificate = certificate.map(|files| ("http.key-file".to_owned(), files.key_file.clone()));
     let all = usual.chain(accounts).chain(keys).chain(credentials);
+    let all = all.chain(certificate);
     all.collect()
 }
 
@@ -79,7 +102,8 @@ mod tests {
             [sls]\naccess-key-file = \"/no/a\"\n\
             [sls.account.77]\naccess-key-file = \"/no/b\"\n\
             [[access-key]]\nid = \"k\"\nsecret-file = \"/no/c\"\n\
-            [[credential]]\nid = \"k\"\nsecret-file = \"/no/d\"\ntoken-file = \"/no/e\"\n";
+            [[credential]]\nid = \"k\"\nsecret-file = \"/no/d\"\ntoken-file = \"/no/e\"\n\
+            [http]\ncertificate-file = \"/no/f\"\nkey-file = \"/no/g\"\n";
         let problems = secret_problems(&config(text));
         let shown: Vec<_> = problems.iter().map(ToString::to_string).collect();
         let expected = [
@@ -88,11 +112,16 @@ mod tests {
             ("access-key[0].secret-file", "/no/c"),
             ("credential[0].secret-file", "/no/d"),
             ("credential[0].token-file", "/no/e"),
+            ("http.key-file", "/no/g"),
         ];
         let expected = expected.map(|(place, path)| {
             format!("{place}: {path} does not exist (write it, or correct the path)")
         });
-        assert_eq!(shown, expected);
+        let certificate = "http.certificate-file: cannot read /no/f: \
+            No such file or directory (os error 2) (write it, or correct the path)";
+        let (last, files) = shown.split_last().unwrap();
+        assert_eq!(files, expected);
+        assert_eq!(last, certificate);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 
+use crate::api::Connections;
 use crate::config::Config;
 use crate::daemon::cloud::Cloud;
 use crate::daemon::exchange::Exchange;
@@ -70,6 +71,8 @@ pub struct Parts {
     pub query_limits: Limits,
     /// What renders the metrics.
     pub recorder: Metrics,
+    /// What becomes of the HTTP listener's connections.
+    pub(super) connections: Arc<Connections>,
     /// The exporters' own metrics.
     pub exporters: Exporters,
 }
@@ -234,5 +237,10 @@ impl Service {
     /// What renders the metrics.
     pub fn recorder(&self) -> &Metrics {
         &self.parts.recorder
+    }
+
+    /// What becomes of the HTTP listener's connections.
+    pub(super) fn connections(&self) -> &Arc<Connections> {
+        &self.parts.connections
     }
 }

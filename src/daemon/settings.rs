@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::api;
+use crate::api::CertificateFiles;
 use crate::cache;
 use crate::config;
 use crate::config::Config;
@@ -107,6 +109,27 @@ pub(super) fn log_store(config: &Config, dir: PathBuf, budget: u64) -> logstore:
     settings.query.running_max = store.query.concurrent_max;
     settings.query.memory_max = store.query.memory_bytes;
     settings
+}
+
+/// Where and how HTTP is served.
+pub(super) fn http(config: &Config) -> api::Settings {
+    let http = &config.http;
+    api::Settings {
+        address: http.address,
+        body_bytes_max: http.body_bytes_max,
+        timeout: http.timeout,
+        header_timeout: http.header_timeout,
+        connections_max: http.connections_max,
+        certificate: http.certificate.as_ref().map(certificate_files),
+    }
+}
+
+/// What the HTTP listener shows.
+pub(super) fn certificate_files(files: &config::Certificate) -> CertificateFiles {
+    CertificateFiles {
+        certificate: files.certificate_file.clone(),
+        key: files.key_file.clone(),
+    }
 }
 
 /// How much the metrics say of exporters.

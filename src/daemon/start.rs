@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use listenfd::ListenFd;
 use tokio::runtime::Handle;
 
+use crate::api::Connections;
 use crate::cache;
 use crate::cache::Cache;
 use crate::config::Config;
@@ -78,7 +79,12 @@ pub(super) struct Started {
 ///
 /// # Errors
 /// What could not be opened, and why.
-pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<Started> {
+pub(super) fn start(
+    config: &Config,
+    recorder: Metrics,
+    state: &Path,
+    connections: Arc<Connections>,
+) -> Result<Started> {
     warn_of_secrets(config);
     let dir = store_directory(config, state);
     // Of what is there before anything is opened.
@@ -137,6 +143,7 @@ pub(super) fn start(config: &Config, recorder: Metrics, state: &Path) -> Result<
         exchange,
         store,
         recorder,
+        connections,
         exporters: Exporters::new(settings::exporters(config)),
     });
     Ok(Started {

@@ -9,6 +9,8 @@
     reason = "tests may fail loudly"
 )]
 
+#[cfg(feature = "logstore")]
+mod abuse;
 mod activation;
 mod at_rest;
 mod bridge;
@@ -21,6 +23,8 @@ mod disk;
 mod ends;
 mod export;
 mod exporters;
+#[cfg(feature = "logstore")]
+mod https;
 mod inventory;
 mod journal;
 mod ledger;

@@ -29,6 +29,8 @@ pub(crate) struct Daemon {
     /// Its admin API.
     pub(crate) url: String,
     log: Log,
+    /// Whom it is trusted by, where it speaks TLS.
+    authority: Option<reqwest::Certificate>,
     _owned: Option<TempDir>,
 }
 
@@ -66,7 +68,16 @@ impl Daemon {
     }
 
     /// Runs a command that is, or becomes, a daemon, and waits until it is ready.
-    pub(crate) fn launch(mut command: Command, port: u16) -> Self {
+    pub(crate) fn launch(command: Command, port: u16) -> Self {
+        Self::launch_trusting(command, port, None)
+    }
+
+    /// The same of one that speaks TLS, with a certificate of this authority.
+    pub(crate) fn launch_trusting(
+        mut command: Command,
+        port: u16,
+        authority: Option<reqwest::Certificate>,
+    ) -> Self {
         let mut child = command
             .env("RUST_LOG", "info")
             .stdout(Stdio::null())
@@ -80,6 +91,7 @@ impl Daemon {
             port,
             url,
             log,
+            authority,
             _owned: None,
         };
         daemon.wait_until("ready", |daemon| {
@@ -94,16 +106,41 @@ impl Daemon {
         log.iter().filter(|line| line.contains(words)).count()
     }
 
+    /// Keeps its directory as long as itself.
+    #[cfg(feature = "logstore")]
+    pub(crate) fn owning(mut self, dir: TempDir) -> Self {
+        self._owned = Some(dir);
+        self
+    }
+
+    /// Its process.
+    #[cfg(feature = "logstore")]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A client of its HTTP listener.
+    pub(crate) fn client(&self) -> reqwest::Client {
+        let builder = reqwest::Client::builder().no_proxy();
+        let builder = match &self.authority {
+            None => builder,
+            Some(authority) => builder.tls_certs_only([authority.clone()]),
+        };
+        builder.build().unwrap()
+    }
+
     /// GETs a JSON view; `null` when the daemon does not answer.
     pub(crate) fn get(&self, path: &str) -> Value {
         let url = format!("{}{path}", self.url);
-        block_on(async { reqwest::get(url).await.ok()?.json().await.ok() }).unwrap_or_default()
+        block_on(async { self.client().get(url).send().await.ok()?.json().await.ok() })
+            .unwrap_or_default()
     }
 
     /// GETs a text; empty when the daemon does not answer.
     pub(crate) fn text(&self, path: &str) -> String {
         let url = format!("{}{path}", self.url);
-        block_on(async { reqwest::get(url).await.ok()?.text().await.ok() }).unwrap_or_default()
+        block_on(async { self.client().get(url).send().await.ok()?.text().await.ok() })
+            .unwrap_or_default()
     }
 
     /// Asks a question in SQL; rows as JSON.
@@ -225,10 +262,12 @@ fn announced_url(child: &mut Child, log: &Log) -> String {
     let mut seen = Vec::new();
     for line in lines.by_ref() {
         let line = line.unwrap();
-        if let Some((_, rest)) = line.split_once("http://") {
+        let announced =
+            ["http://", "https://"].map(|scheme| Some((scheme, line.split_once(scheme)?.1)));
+        if let Some((scheme, rest)) = announced.into_iter().flatten().next() {
             let is_address = |c: &char| c.is_ascii_alphanumeric() || ".:[]".contains(*c);
             let address: String = rest.chars().take_while(is_address).collect();
-            let url = format!("http://{address}");
+            let url = format!("{scheme}{address}");
             let log = Arc::clone(log);
             std::thread::spawn(move || {
                 lines

@@ -89,6 +89,10 @@ fn shown() -> Config {
     }];
     shown.control.destinations = vec!["192.0.2.0/24".parse().unwrap()];
     shown.control.credentials = vec![shown_credential()];
+    shown.http.certificate = Some(Certificate {
+        certificate_file: "/etc/flowlogd/http.pem".into(),
+        key_file: "/etc/flowlogd/http.key".into(),
+    });
     shown.logstore.dir = Some("/var/lib/flowlogd/logstore".into());
     shown.logstore.disk_budget = Some(10 << 30);
     shown.state.dir = Some("/var/lib/flowlogd".into());

@@ -17,10 +17,11 @@ mod tell;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
 
+use crate::api::Connections;
 use crate::daemon::exporters;
 use crate::daemon::ledger::Reading;
 use crate::daemon::terms::{SIZES, Terms};
@@ -57,6 +58,8 @@ pub(super) struct Scrape {
     sending_bytes: u64,
     /// What is copied to other collectors.
     relays: Vec<(String, RelayTotals)>,
+    /// What becomes of the HTTP listener's connections.
+    connections: Arc<Connections>,
 }
 
 /// What the log store says of itself.
@@ -143,6 +146,7 @@ impl Scrape {
         store: &LogStore,
         sender: &Sender,
         relays: Vec<(String, RelayTotals)>,
+        connections: &Arc<Connections>,
     ) -> Self {
         let parts = store.parts();
         let stored = Stored {
@@ -159,6 +163,7 @@ impl Scrape {
             outlets: sender.stats(),
             sending_bytes: u64::try_from(sender.memory().0).unwrap_or(u64::MAX),
             relays,
+            connections: Arc::clone(connections),
         }
     }
 

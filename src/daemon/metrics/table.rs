@@ -16,7 +16,7 @@ use crate::flow::EndReason;
 use crate::telemetry::Kind;
 use crate::wire::Reason;
 
-pub(super) const ROOMS: [(&str, &[Metric]); 12] = [
+pub(super) const ROOMS: [(&str, &[Metric]); 13] = [
     ("listen", LISTEN),
     ("wire", WIRE),
     ("session", SESSION),
@@ -27,6 +27,7 @@ pub(super) const ROOMS: [(&str, &[Metric]); 12] = [
     ("logstore", LOGSTORE),
     ("sink", SINK),
     ("sink_netflow", EXPORT),
+    ("api", API),
     ("config", CONFIG),
     ("daemon", DAEMON),
 ];
@@ -232,6 +233,19 @@ const LOGSTORE: &[Metric] = table! {
         Told(Kind::Histogram, None);
     "flowlogd_logstore_queries_total" "Questions, by how they ended."
         Told(Kind::Counter, Some("result"));
+};
+
+const API: &[Metric] = table! {
+    "flowlogd_api_connections" "Connections to the HTTP listener that are open."
+        Level(|now| now.connections.open());
+    "flowlogd_api_accepted_connections_total" "Connections to the HTTP listener."
+        Count(|now| now.connections.accepted());
+    "flowlogd_api_closed_connections_total" "Those closed before their client ended them: head not sent in time, no other request, nothing of an answer taken, displaced by others while nothing came, no room, no TLS, no HTTP."
+        CountBy("reason", |now| now.connections.closed().map(telling).into());
+    "flowlogd_api_accept_errors_total" "Times that a connection could not be accepted."
+        Count(|now| now.connections.not_accepted());
+    "flowlogd_api_certificate_loads_total" "Times that other certificate files were found: shown from then on, or of no use."
+        CountBy("result", |now| labels(["success", "failure"], now.connections.certificates()));
 };
 
 const CONFIG: &[Metric] = table! {

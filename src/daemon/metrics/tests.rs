@@ -136,6 +136,7 @@ fn scrape() -> Scrape {
         outlets: Vec::new(),
         sending_bytes: 0,
         relays: Vec::new(),
+        connections: Arc::default(),
     }
 }
 

@@ -40,7 +40,7 @@ mod testing;
 mod tests;
 
 pub use batch::{Batch, BatchKey, Batcher, Limits};
-pub use client::{BuildError, Client, Response, Transport, TransportError};
+pub use client::{BuildError, Client, Response, Transport, TransportError, trusted};
 pub use compress::{CompressError, Compression, Compressor, DecompressError, decompress};
 pub use credentials::{
     Chain, Credentials, CredentialsError, Environment, Fetcher, Keeper, Origin, Secret,

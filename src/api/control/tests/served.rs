@@ -5,35 +5,14 @@ use std::time::Duration;
 use super::proof::logged;
 use super::*;
 use crate::api;
-use crate::api::{Answering, Backend, QueryAnswer, QueryRequest, Refusal, RefusalCode, View};
-
-/// A daemon with nothing to tell.
-struct Silent;
-
-impl Backend for Silent {
-    fn metrics(&self) -> String {
-        "nothing 0\n".to_owned()
-    }
-
-    fn unready(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn view(&self, _: View) -> Answering<'_, Value> {
-        Box::pin(async { Err(Refusal::new(RefusalCode::Internal, "silent")) })
-    }
-
-    fn query(&self, _: QueryRequest) -> Answering<'_, QueryAnswer> {
-        Box::pin(async { Err(Refusal::new(RefusalCode::Internal, "silent")) })
-    }
-}
+use crate::api::server::tests::Silent;
 
 /// Has a client ask a server, which ends thereafter.
 async fn served(front: Option<Front>, ask: impl AsyncFnOnce(reqwest::Client, String)) {
     let settings = api::Settings {
-        address: "127.0.0.1:0".parse().unwrap(),
         body_bytes_max: 1 << 10,
         timeout: Duration::from_secs(5),
+        ..api::Settings::new("127.0.0.1:0".parse().unwrap())
     };
     let server = api::Server::bind(settings).await.unwrap();
     let server = match front {
@@ -42,13 +21,13 @@ async fn served(front: Option<Front>, ask: impl AsyncFnOnce(reqwest::Client, Str
     };
     let base = format!("http://{}", server.address().unwrap());
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let running = tokio::spawn(server.run(Arc::new(Silent), async move {
+    let running = tokio::spawn(server.run(Arc::new(Silent::default()), async move {
         drop(stopped.await);
     }));
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     ask(client, base).await;
     drop(stop);
-    running.await.unwrap().unwrap();
+    running.await.unwrap();
 }
 
 async fn get(client: &reqwest::Client, url: String) -> (u16, String) {

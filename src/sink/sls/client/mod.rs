@@ -15,7 +15,7 @@ use super::resolve::Resolver;
 pub use failure::TransportError;
 pub use response::Response;
 pub use transport::BuildError;
-pub use transport::Transport;
+pub use transport::{Transport, trusted};
 
 /// Sends requests over kept connections; clones share them.
 #[derive(Clone)]

@@ -101,7 +101,11 @@ impl Transport {
     }
 }
 
-fn trusted(path: &Path) -> Result<Vec<Certificate>, BuildError> {
+/// The certificates of a file in PEM, to be trusted.
+///
+/// # Errors
+/// It cannot be read or has none.
+pub fn trusted(path: &Path) -> Result<Vec<Certificate>, BuildError> {
     let unreadable = |source| BuildError::CaFile {
         path: path.to_owned(),
         source,

@@ -1,5 +1,13 @@
 //! The one HTTP listener.
 
+mod accept;
+mod connections;
+mod seat;
+#[cfg(test)]
+pub(super) mod tests;
+mod tls;
+mod watched;
+
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -11,21 +19,51 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::Response;
+use nix::sys::resource::{Resource, getrlimit};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use self::accept::Hall;
+use self::seat::{Patience, Seats};
+use self::tls::Certificate;
 use super::{Backend, admin, control, guard, sls};
 
+pub use connections::{Closed, Connections};
+pub use tls::{BadCertificate, CertificateFiles};
+
 /// Where and how the HTTP listener serves.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Address to listen on.
     pub address: SocketAddr,
     /// Octets a request body may have.
     pub body_bytes_max: usize,
-    /// Time a request may take.
+    /// Time a request may take; so long a client may also take nothing of an
+    /// answer.
     pub timeout: Duration,
+    /// Time for the head of a request, from its first octet, and from the
+    /// connecting to the end of the first one.
+    pub header_timeout: Duration,
+    /// Connections open at once.
+    pub connections_max: u32,
+    /// What is shown, for TLS; without it there is none.
+    pub certificate: Option<CertificateFiles>,
+}
+
+impl Settings {
+    /// Usual limits, without TLS.
+    pub fn new(address: SocketAddr) -> Self {
+        Self {
+            address,
+            body_bytes_max: 1 << 20,
+            timeout: Duration::from_secs(60),
+            header_timeout: Duration::from_secs(10),
+            connections_max: 1024,
+            certificate: None,
+        }
+    }
 }
 
 /// The bound listener, not yet serving.
@@ -33,6 +71,8 @@ pub struct Settings {
 pub struct Server {
     listener: TcpListener,
     settings: Settings,
+    certificate: Option<Certificate>,
+    connections: Arc<Connections>,
     fronts: Fronts,
 }
 
@@ -47,12 +87,16 @@ impl Server {
     /// Binds the listener.
     ///
     /// # Errors
-    /// The address is taken or not ours.
+    /// The address is taken or not ours, or the certificate cannot be shown.
     pub async fn bind(settings: Settings) -> io::Result<Self> {
+        let certificate = settings.certificate.clone().map(Certificate::open);
+        let certificate = certificate.transpose().map_err(BadCertificate::into_io)?;
         let listener = TcpListener::bind(settings.address).await?;
         Ok(Self {
             listener,
             settings,
+            certificate,
+            connections: Arc::default(),
             fronts: Fronts::default(),
         })
     }
@@ -78,27 +122,60 @@ impl Server {
         self.listener.local_addr()
     }
 
+    /// What becomes of its connections.
+    pub fn connections(&self) -> &Arc<Connections> {
+        &self.connections
+    }
+
     /// Serves until `stop` resolves, then lets open requests end.
-    ///
-    /// # Errors
-    /// The listener can never work again.
     pub async fn run(
         self,
         backend: Arc<dyn Backend>,
         stop: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<()> {
-        let app = app(backend, self.fronts, self.settings);
-        let app = app.into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(self.listener, app)
-            .with_graceful_shutdown(stop)
-            .await
+    ) {
+        let settings = &self.settings;
+        let rooms_max = connections_max(settings.connections_max);
+        let hall = Hall {
+            app: app(backend, self.fronts, settings),
+            certificate: self.certificate,
+            patience: Patience {
+                head: settings.header_timeout,
+                idle: IDLE_TIMEOUT,
+                write: settings.timeout,
+            },
+            connections: self.connections,
+            seats: Seats::default(),
+            rooms: Arc::new(Semaphore::new(
+                usize::try_from(rooms_max).unwrap_or(usize::MAX),
+            )),
+            rooms_max,
+        };
+        accept::accept(Arc::new(hall), self.listener, stop).await;
     }
 }
 
-fn app(backend: Arc<dyn Backend>, fronts: Fronts, settings: Settings) -> Router {
+/// How long a connection is kept for another request: longer than any client
+/// keeps one in its pool, as some do not try again.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Connections that may be open: half of the process's descriptors at most, as
+/// the log store must be able to open its files.
+fn connections_max(wanted: u32) -> u32 {
+    let Ok((descriptors, _)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+        return wanted;
+    };
+    let half = u32::try_from(descriptors / 2).unwrap_or(u32::MAX).max(1);
+    if half < wanted {
+        tracing::info!("{half} HTTP connections at most: half of the {descriptors} open files");
+    }
+    wanted.min(half)
+}
+
+fn app(backend: Arc<dyn Backend>, fronts: Fronts, settings: &Settings) -> Router {
     let admin = admin::router(backend)
         .layer(middleware::from_fn(guard::same_site))
         .layer(RequestBodyLimitLayer::new(settings.body_bytes_max))
+        .layer(middleware::map_response(admin::refuse_large))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::GATEWAY_TIMEOUT,
             settings.timeout,
@@ -128,28 +205,3 @@ fn is_ours(request: &Request) -> bool {
 
 /// First segments of our own paths.
 const RESERVED: [&str; 6] = ["api", "console", "healthz", "metrics", "readyz", "version"];
-
-#[cfg(test)]
-mod tests {
-    use axum::body::Body;
-
-    use super::*;
-
-    #[test]
-    fn our_own_paths_are_never_those_of_another_api() {
-        for (target, is_own) in [
-            ("/metrics", true),
-            ("/api/v1/query", true),
-            ("http://flow-proj.sls.local/healthz", true),
-            ("/logstores", false),
-            ("/", false),
-            ("/v2/index.php", false),
-            ("http://flow-proj.sls.local:80/logstores/api", false),
-        ] {
-            let request = Request::builder().uri(target);
-            let request = request.header("x-log-apiversion", "0.6.0");
-            let request = request.body(Body::empty()).unwrap();
-            assert_eq!(is_ours(&request), is_own, "{target}");
-        }
-    }
-}
