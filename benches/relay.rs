@@ -4,7 +4,8 @@
 //!
 //! Over loopback a sender pays for the receiver's half of the kernel too, so
 //! that copies cost more than towards a network; `FLOWLOGD_RELAY_TO` names
-//! another destination (say, behind a dummy interface) that counts for nothing.
+//! another destination that counts for nothing, such as one behind a TUN device
+//! that nobody reads.
 
 #![expect(clippy::print_stdout, reason = "its only purpose")]
 #![expect(clippy::unwrap_used, reason = "a bench may fail loudly")]
