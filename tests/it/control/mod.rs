@@ -1,6 +1,8 @@
 //! Flow logs that the clouds' own SDKs make on a running daemon, and what they
 //! do to the flows that come in.
 
+mod caller;
+mod crash;
 mod guide;
 mod people;
 mod routers;
