@@ -4,6 +4,7 @@
 mod caller;
 mod crash;
 mod guide;
+mod load;
 mod people;
 mod routers;
 mod vpcs;
