@@ -3,6 +3,7 @@
 
 mod caller;
 mod crash;
+mod effect;
 mod guide;
 mod load;
 mod people;
