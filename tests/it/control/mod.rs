@@ -8,6 +8,7 @@ mod guide;
 mod load;
 mod people;
 mod routers;
+mod terraform;
 mod vpcs;
 
 use std::fs;
