@@ -94,6 +94,17 @@ impl Bench {
 
     /// Receives Sets in a v9 Message of 192.0.2.`host`.
     pub(super) fn receive_from(&mut self, host: u8, sets: &[Vec<u8>]) {
+        let message = self.message(sets);
+        let peer = Peer {
+            exporter: IpAddr::V4(Ipv4Addr::new(192, 0, 2, host)),
+            port: 2055,
+            local_port: 9995,
+        };
+        self.lane.datagram(&message, peer, self.now);
+    }
+
+    /// Sets in the next v9 Message.
+    pub(super) fn message(&mut self, sets: &[Vec<u8>]) -> Vec<u8> {
         let count = u16::try_from(sets.len()).unwrap();
         let export_secs = u32::try_from(self.now.unix_ms / 1_000).unwrap();
         let mut message = [[0, 9], count.to_be_bytes()].concat();
@@ -103,12 +114,7 @@ impl Bench {
         message.extend([0; 4]);
         message.extend(sets.concat());
         self.sequence += 1;
-        let peer = Peer {
-            exporter: IpAddr::V4(Ipv4Addr::new(192, 0, 2, host)),
-            port: 2055,
-            local_port: 9995,
-        };
-        self.lane.datagram(&message, peer, self.now);
+        message
     }
 
     /// Lets so many seconds pass, in turns of a tenth.
@@ -134,7 +140,13 @@ impl Bench {
 
     /// What the lane published.
     pub(super) fn terms(&self) -> Terms {
-        Terms::from_array(self.cell.read())
+        self.published()()
+    }
+
+    /// The same where the lane goes its own way.
+    pub(super) fn published(&self) -> impl Fn() -> Terms + use<> {
+        let cell = Arc::clone(&self.cell);
+        move || Terms::from_array(cell.read())
     }
 }
 

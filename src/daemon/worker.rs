@@ -137,24 +137,38 @@ enum Trouble {
     Counting,
 }
 
+/// What came of receiving once.
+#[derive(Clone, Copy, Debug, Default)]
+struct Round {
+    datagrams: usize,
+    is_told_to_stop: bool,
+}
+
 impl Run {
     fn until_stopped(&mut self) {
         loop {
-            self.receive(TICK);
+            let round = self.receive(TICK);
             self.count_losses();
             self.lane.turn(self.now());
-            while let Ok(command) = self.inbox.try_recv() {
-                if self.obey(command) {
-                    self.drain();
-                    return;
-                }
+            if round.is_told_to_stop {
+                return self.drain();
             }
         }
     }
 
-    /// Takes one batch of datagrams; returns how many there were.
-    fn receive(&mut self, patience: Duration) -> usize {
-        let received = match self.sockets.receive(Some(patience)) {
+    /// Receives one batch of datagrams, carries out what the lane was told by
+    /// then, and takes them.
+    ///
+    /// In this order: who sends a datagram once a change is in force has told
+    /// the lane before, and finds it changed.
+    fn receive(&mut self, patience: Duration) -> Round {
+        let received = self.sockets.receive(Some(patience));
+        let mut round = Round::default();
+        let now = clock::now(&self.monotonic);
+        for command in self.inbox.try_iter() {
+            round.is_told_to_stop |= obey(&mut self.lane, &mut self.relay, now, command);
+        }
+        let received = match received {
             Ok(received) => received,
             Err(error) => {
                 if let Some(unnamed) = self
@@ -164,7 +178,7 @@ impl Run {
                     tracing::error!(%error, unnamed, "receiving failed; trying again");
                 }
                 thread::sleep(TICK);
-                return 0;
+                return round;
             }
         };
         let monotonic_ms = self.monotonic.now_ms();
@@ -172,9 +186,8 @@ impl Run {
         self.relay
             .send(&received, monotonic_ms, |exporter| lane.hears(exporter));
         let began = Instant::now();
-        let mut count = 0;
         for (index, datagram) in received.datagrams().enumerate() {
-            count += 1;
+            round.datagrams += 1;
             if self.relay.is_only(index) {
                 lane.pass_by(datagram.bytes);
                 continue;
@@ -190,10 +203,10 @@ impl Run {
             };
             lane.datagram(datagram.bytes, peer, arrival);
         }
-        if count > 0 {
+        if round.datagrams > 0 {
             self.decoding_time.record(began.elapsed());
         }
-        count
+        round
     }
 
     /// Brings what only the sockets know to the lane.
@@ -212,26 +225,9 @@ impl Run {
         self.lane.cut_short(oversized, errors);
     }
 
-    /// Carries out a command; returns whether it was to stop.
-    fn obey(&mut self, command: Command) -> bool {
-        // Whoever asked may have given up waiting: a failed answer is no fault.
-        match command {
-            Command::Route(table, settings) => self.lane.route_by(table, settings),
-            Command::Relay(table) => self.relay.go_by(table),
-            Command::Exporters(answer) => drop(answer.send(self.lane.census())),
-            Command::Templates(page, answer) => {
-                drop(answer.send(self.lane.templates(page, self.now())));
-            }
-            Command::Remember(answer) => drop(answer.send(self.lane.remember(self.now()))),
-            Command::Snapshot(index, to) => self.lane.snapshot(index, to),
-            Command::Stop => return true,
-        }
-        false
-    }
-
     /// Takes what the kernel still holds, then empties the cache.
     fn drain(&mut self) {
-        while self.receive(Duration::ZERO) > 0 {
+        while self.receive(Duration::ZERO).datagrams > 0 {
             self.lane.turn(self.now());
         }
         for _ in 0..DRAIN_ROUNDS_MAX {
@@ -245,5 +241,85 @@ impl Run {
 
     fn now(&self) -> Arrival {
         clock::now(&self.monotonic)
+    }
+}
+
+/// Carries out a command; returns whether it was to stop.
+fn obey(lane: &mut Lane, relay: &mut Relay, now: Arrival, command: Command) -> bool {
+    // Whoever asked may have given up waiting: a failed answer is no fault.
+    match command {
+        Command::Route(table, settings) => lane.route_by(table, settings),
+        Command::Relay(table) => relay.go_by(table),
+        Command::Exporters(answer) => drop(answer.send(lane.census())),
+        Command::Templates(page, answer) => drop(answer.send(lane.templates(page, now))),
+        Command::Remember(answer) => drop(answer.send(lane.remember(now))),
+        Command::Snapshot(index, to) => lane.snapshot(index, to),
+        Command::Stop => return true,
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use crate::config::Config;
+    use crate::daemon::settings;
+    use crate::daemon::tests::{Bench, LEARNING, amount, flows, template};
+    use crate::listen;
+
+    use super::*;
+
+    /// A lane of this configuration on a thread's own sockets, and what tells it.
+    fn run(bench: Bench) -> (Run, Sender<Command>, UdpSocket) {
+        let bound = listen::bind(&listen::Settings {
+            addresses: vec!["127.0.0.1:0".parse().unwrap()],
+            lanes: 1.try_into().unwrap(),
+            receive_buffer_bytes: 1 << 16,
+            datagram_bytes_max: 1_500,
+        });
+        let mut bound = bound.unwrap();
+        let exporter = UdpSocket::bind("127.0.0.1:0").unwrap();
+        exporter.connect(bound.addresses[0]).unwrap();
+        let (commands, inbox) = crossbeam_channel::unbounded();
+        let run = Run {
+            lane: bench.lane,
+            sockets: bound.lanes.remove(0),
+            relay: Relay::new(Arc::default()),
+            inbox,
+            monotonic: Monotonic::start(),
+            complaints: RateLimit::new(2),
+            decoding_time: decoding_time(),
+        };
+        (run, commands, exporter)
+    }
+
+    #[test]
+    fn a_datagram_sent_after_a_change_goes_by_it() {
+        let mut bench = Bench::new("[default-flow-log]\naction = \"ignore\"\n");
+        let terms = bench.published();
+        let message = bench.message(&[template(), flows(0..3)]);
+        let (mut run, commands, exporter) = run(bench);
+        let taking = Config::parse(LEARNING, "test").unwrap().definition;
+        let table = Arc::new(RoutingTable::compile(&taking, None).unwrap());
+        let change = Command::Route(table, settings::plan(&taking));
+        commands.send(change).unwrap();
+        exporter.send(&message).unwrap();
+        let round = run.receive(Duration::from_secs(30));
+        assert_eq!((round.datagrams, round.is_told_to_stop), (1, false));
+        run.lane.turn(run.now());
+        assert_eq!(terms().routed, amount(3));
+    }
+
+    #[test]
+    fn a_lane_takes_what_came_in_before_it_stops() {
+        let mut bench = Bench::new(LEARNING);
+        let terms = bench.published();
+        let message = bench.message(&[template(), flows(0..3)]);
+        let (mut run, commands, exporter) = run(bench);
+        exporter.send(&message).unwrap();
+        commands.send(Command::Stop).unwrap();
+        run.until_stopped();
+        assert_eq!(terms().handed, amount(3));
     }
 }

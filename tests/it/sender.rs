@@ -13,6 +13,10 @@ use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrIn, sendmsg};
 pub(crate) struct V5Exporter {
     socket: UdpSocket,
     sequence: u32,
+    /// Flows of a datagram.
+    flows: u16,
+    /// The first source address, and after how many they come again.
+    sources: (u32, u32),
 }
 
 impl V5Exporter {
@@ -23,6 +27,18 @@ impl V5Exporter {
         Self {
             socket,
             sequence: 0,
+            flows: 30,
+            sources: (0x0a00_0000, u32::MAX),
+        }
+    }
+
+    /// The same with one flow in a datagram, of 4096 addresses in 10.host.0.0/16.
+    pub(crate) fn of_single_flows(host: u8, port: u16) -> Self {
+        let first = 0x0a00_0000 + (u32::from(host) << 16);
+        Self {
+            flows: 1,
+            sources: (first, 4_096),
+            ..Self::new(host, port)
         }
     }
 
@@ -31,7 +47,8 @@ impl V5Exporter {
         self.sequence
     }
 
-    /// Sends one datagram of 30 flows, none of which was sent before.
+    /// Sends one datagram of flows, none of which was sent before as long as
+    /// there are sources.
     pub(crate) fn send(&mut self) {
         self.try_send().unwrap();
     }
@@ -45,18 +62,19 @@ impl V5Exporter {
 
     /// The same as [`Self::send`] to a collector that may be gone; what is not sent comes next.
     pub(crate) fn try_send(&mut self) -> io::Result<()> {
-        let mut datagram = Vec::with_capacity(24 + 30 * 48);
+        let mut datagram = Vec::with_capacity(24 + usize::from(self.flows) * 48);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         datagram.extend(5_u16.to_be_bytes());
-        datagram.extend(30_u16.to_be_bytes());
+        datagram.extend(self.flows.to_be_bytes());
         datagram.extend(100_000_u32.to_be_bytes());
         datagram.extend(u32::try_from(now.as_secs()).unwrap().to_be_bytes());
         datagram.extend(now.subsec_nanos().to_be_bytes());
         datagram.extend(self.sequence.to_be_bytes());
         datagram.extend([0; 4]);
-        for index in 0..30 {
-            let flow = self.sequence + index;
-            datagram.extend((0x0a00_0000 + flow).to_be_bytes());
+        let (first, count) = self.sources;
+        for index in 0..u32::from(self.flows) {
+            let flow = (self.sequence + index) % count;
+            datagram.extend((first + flow).to_be_bytes());
             datagram.extend([192, 0, 2, 1, 0, 0, 0, 0, 0, 1, 0, 2]);
             datagram.extend([0, 0, 0, 1, 0, 0, 0, 100]);
             datagram.extend(99_000_u32.to_be_bytes());
@@ -64,7 +82,7 @@ impl V5Exporter {
             datagram.extend([4, 0, 1, 187, 0, 0x10, 6, 0, 0, 0, 0, 0, 24, 24, 0, 0]);
         }
         self.socket.send(&datagram)?;
-        self.sequence += 30;
+        self.sequence += u32::from(self.flows);
         Ok(())
     }
 }

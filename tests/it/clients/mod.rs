@@ -64,7 +64,8 @@ impl Service {
     }
 }
 
-fn through(command: &mut Command, port: u16) -> &mut Command {
+/// Has a program reach the log service on a port, whatever host it names.
+pub(crate) fn through(command: &mut Command, port: u16) -> &mut Command {
     let command = command.env("http_proxy", format!("http://127.0.0.1:{port}"));
     command.env_remove("no_proxy").env_remove("NO_PROXY")
 }

@@ -1,11 +1,16 @@
 //! Flow logs that the clouds' own SDKs make on a running daemon, and what they
 //! do to the flows that come in.
 
+mod caller;
+mod crash;
+mod effect;
 mod errors;
 mod guide;
+mod load;
 mod node;
 mod people;
 mod routers;
+mod terraform;
 mod vpcs;
 
 use std::fs;
