@@ -22,7 +22,7 @@ const FILE: &str = "flow-logs.json";
 /// A later flowlogd wrote it, or it cannot be read.
 pub fn joined_definition(config: &Config) -> Result<Definition> {
     let path = state_directory(config).join(FILE);
-    let made = document::read::<State>(&path).context("cannot read the flow logs of the APIs")?;
+    let made = document::look::<State>(&path).context("cannot read the flow logs of the APIs")?;
     Ok(made.unwrap_or_default().joined_to(&config.definition))
 }
 
@@ -283,6 +283,19 @@ mod tests {
         let refused = register.change(make, |_| Ok(()), never);
         assert!(matches!(refused, Err(Unchanged::Disk { .. })));
         assert_eq!(count(&register), 0);
+    }
+
+    #[test]
+    fn a_look_leaves_a_damaged_file_where_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.state.dir = Some(dir.path().to_owned());
+        std::fs::write(dir.path().join(FILE), "damaged").unwrap();
+        let joined = joined_definition(&config).unwrap();
+        assert_eq!(joined, config.definition);
+        assert_eq!(std::fs::read(dir.path().join(FILE)).unwrap(), b"damaged");
+        assert_eq!(count(&open(dir.path())), 0);
+        assert!(!dir.path().join(FILE).exists());
     }
 
     #[test]

@@ -19,6 +19,14 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, OpenError> {
     file::read(path, Some(&Disk::default()))
 }
 
+/// Reads the same and changes nothing: also beside the process whose it is.
+///
+/// # Errors
+/// Those of [`read`].
+pub fn look<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, OpenError> {
+    file::read(path, None)
+}
+
 /// Puts a document into a file; durable once this returns.
 ///
 /// # Errors
