@@ -27,10 +27,20 @@ pub(super) fn rows(out: &mut impl Write, answer: &QueryAnswer, format: Format) -
         .iter()
         .map(|column| column.name.as_str())
         .collect();
+    print(out, &names, &answer.rows, format)
+}
+
+/// Prints rows under the names of their columns.
+pub(super) fn print(
+    out: &mut impl Write,
+    names: &[&str],
+    rows: &[Vec<Value>],
+    format: Format,
+) -> io::Result<()> {
     match format {
-        Format::Table => table(out, &names, &answer.rows),
-        Format::Json => json(out, &names, &answer.rows),
-        Format::Csv => csv(out, &names, &answer.rows),
+        Format::Table => table(out, names, rows),
+        Format::Json => json(out, names, rows),
+        Format::Csv => csv(out, names, rows),
     }
 }
 

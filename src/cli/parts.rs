@@ -41,9 +41,5 @@ fn print(out: &mut impl Write, parts: &[Map<String, Value>], format: Format) -> 
             .collect()
     };
     let rows: Vec<Vec<Value>> = parts.iter().map(row).collect();
-    match format {
-        Format::Table => output::table(out, &names, &rows),
-        Format::Json => output::json(out, &names, &rows),
-        Format::Csv => output::csv(out, &names, &rows),
-    }
+    output::print(out, &names, &rows, format)
 }

@@ -29,7 +29,7 @@ pub(super) fn list(out: &mut impl Write, logs: &[Value], format: Format) -> io::
         ]
     });
     let rows: Vec<_> = rows.collect();
-    rows_of(out, &COLUMNS, &rows, format)
+    output::print(out, &COLUMNS, &rows, format)
 }
 
 /// Prints all that there is of one flow log.
@@ -51,7 +51,7 @@ pub(super) fn whole(
                 .chain(ids)
                 .map(|(name, value)| vec![name.into(), value])
                 .collect();
-            return rows_of(out, &["attribute", "value"], &rows, format);
+            return output::print(out, &["attribute", "value"], &rows, format);
         }
         Format::Json => fields
             .chain([("SmartAGIds", Value::Array(ids.collect()))])
@@ -75,19 +75,6 @@ fn destination(log: &Value) -> String {
         "sls" => logstore,
         "netflow" => collector,
         _ => format!("{logstore}, {collector}"),
-    }
-}
-
-fn rows_of(
-    out: &mut impl Write,
-    names: &[&str],
-    rows: &[Vec<Value>],
-    format: Format,
-) -> io::Result<()> {
-    match format {
-        Format::Table => output::table(out, names, rows),
-        Format::Json => output::json(out, names, rows),
-        Format::Csv => output::csv(out, names, rows),
     }
 }
 
