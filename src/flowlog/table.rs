@@ -25,10 +25,8 @@ pub struct RoutingTable {
     devices: Claims<Arc<Claim>>,
     /// Exporters of whose interfaces some are attached to a network.
     attachments: Claims<Branch>,
-    /// The route of records that nobody claims; at most one.
-    default: Option<Gate>,
-    /// It alone.
-    default_route: Option<RouteId>,
+    /// What becomes of records that nobody claims; one route at most.
+    default: Claim,
     allow: Vec<Prefix>,
     mediators: Vec<Prefix>,
     routes: Routes,
@@ -45,12 +43,19 @@ pub enum Verdict<'a> {
     Unclaimed,
 }
 
-/// What a device claims.
-#[derive(Debug)]
+/// The routes of what is claimed alike.
+#[derive(Clone, Debug, Default)]
 struct Claim {
     gates: Vec<Gate>,
     /// Those of `gates`.
     routes: Vec<RouteId>,
+}
+
+impl Claim {
+    fn new(gates: Vec<Gate>) -> Self {
+        let routes = gates.iter().map(|gate| gate.route).collect();
+        Self { gates, routes }
+    }
 }
 
 /// What is attached to an exporter.
@@ -93,24 +98,21 @@ impl RoutingTable {
     /// may come by way of another.
     pub fn verdict(&self, exporter: IpAddr, domain: u32) -> Verdict<'_> {
         let exporter = exporter.to_canonical();
-        let claim = self.devices.find(exporter, domain);
-        let branch = self.attachments.find(exporter, domain);
-        let (gates, routes) = match claim {
-            Some(claim) => (claim.gates.as_slice(), claim.routes.as_slice()),
-            None => (self.default.as_slice(), self.default_route.as_slice()),
-        };
-        if let Some(branch) = branch {
-            let every = claim.map_or(&[][..], |_| gates);
-            let every = every.iter().chain(&branch.every).copied().collect();
-            let otherwise = self.default.filter(|_| claim.is_none());
+        let device = self.devices.find(exporter, domain);
+        if let Some(branch) = self.attachments.find(exporter, domain) {
+            let of_device = device.into_iter().flat_map(|claim| &claim.gates);
+            let every = of_device.chain(&branch.every).copied().collect();
+            let default = self.default.gates.first().copied();
+            let otherwise = default.filter(|_| device.is_none());
             return Verdict::Sieve(Sieve::new(every, &branch.interfaces, otherwise));
         }
+        let Claim { gates, routes } = device.map_or(&self.default, Arc::as_ref);
         if routes.is_empty() {
             Verdict::Unclaimed
         } else if gates.iter().all(Gate::is_open) {
             Verdict::Routes(routes)
         } else {
-            Verdict::Sieve(Sieve::new(gates.to_vec(), &Arc::default(), None))
+            Verdict::Sieve(Sieve::new(gates.clone(), &Arc::default(), None))
         }
     }
 
@@ -166,14 +168,12 @@ impl RoutingTable {
                 .collect()
         };
         let default = match definition.unclaimed {
-            Unclaimed::Ignore => None,
-            Unclaimed::Take(_) => gates(1).pop(),
+            Unclaimed::Ignore => Claim::default(),
+            Unclaimed::Take(_) => Claim::new(gates(1)),
         };
         let mut claims = Vec::new();
         for device in &definition.devices {
-            let gates = gates(names(definition, device).count());
-            let routes = gates.iter().map(|gate| gate.route).collect();
-            let claim = Arc::new(Claim { gates, routes });
+            let claim = Arc::new(Claim::new(gates(names(definition, device).count())));
             let exporters = device.exporters.iter();
             claims.extend(exporters.map(|&exporter| (exporter, Arc::clone(&claim))));
         }
@@ -190,7 +190,6 @@ impl RoutingTable {
         Self {
             devices: Claims::new(claims),
             attachments: Claims::new(branches.collect()),
-            default_route: default.map(|gate| gate.route),
             default,
             allow: definition.allow.clone(),
             mediators: definition.mediators.clone(),
