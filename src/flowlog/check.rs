@@ -224,14 +224,21 @@ fn claims(definition: &Definition, problems: &mut Vec<Problem>) {
                 let advice = "an exporter belongs to one device; bind that to all flow logs";
                 problems.push(Problem::new(&*at, what, advice));
             }
-            // A mediator that is heard may speak for whom is not.
-            if definition.mediators.is_empty() && is_excluded(definition, &exporter.prefix) {
-                let what = format!("exporters.allow excludes {}", exporter.prefix);
-                let advice = "nothing would be heard from it; extend the list or remove it here";
-                problems.push(Problem::new(at, what, advice));
-            }
+            problems.extend(unheard(definition, exporter, at));
         }
     }
+}
+
+/// What is wrong with an exporter that is never heard. A mediator that is heard
+/// may speak for whom is not.
+fn unheard(definition: &Definition, exporter: &ExporterMatch, at: String) -> Option<Problem> {
+    let prefix = &exporter.prefix;
+    let is_unheard = definition.mediators.is_empty() && is_excluded(definition, prefix);
+    is_unheard.then(|| {
+        let what = format!("exporters.allow excludes {prefix}");
+        let advice = "nothing would be heard from it; extend the list or remove it here";
+        Problem::new(at, what, advice)
+    })
 }
 
 /// Mediators that are never heard.

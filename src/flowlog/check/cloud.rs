@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use super::NAME_MAX;
 use super::Problem;
-use super::is_excluded;
 use super::repeated;
 use super::text;
+use super::unheard;
 use crate::flowlog::Attachment;
 use crate::flowlog::Definition;
 use crate::flowlog::ExporterMatch;
@@ -55,12 +55,8 @@ pub(super) fn attachments(definition: &Definition, problems: &mut Vec<Problem>) 
             problems.push(Problem::new(at("exporters"), what, advice));
         }
         for (place, exporter) in attachment.exporters.iter().enumerate() {
-            if definition.mediators.is_empty() && is_excluded(definition, &exporter.prefix) {
-                let at = at(&format!("exporters[{place}]"));
-                let what = format!("exporters.allow excludes {}", exporter.prefix);
-                let advice = "nothing would be heard from it; extend the list or remove it here";
-                problems.push(Problem::new(at, what, advice));
-            }
+            let at = at(&format!("exporters[{place}]"));
+            problems.extend(unheard(definition, exporter, at));
         }
         repeated(
             &attachment.exporters.iter().map(shown).collect::<Vec<_>>(),
