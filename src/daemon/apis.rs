@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::api::auth::{Credential, Credentials, Pattern, Product};
 use crate::api::control::{
-    Control, EcrRules, Edit, Front, Made, NotKept, SagRules, Settings, VpcRules, Window,
+    Control, EcrRules, Edit, Front, Made, NotKept, Rules, SagRules, Settings, VpcRules, Window,
 };
 use crate::config;
 use crate::config::Config;
@@ -41,19 +41,18 @@ pub(super) fn apis(config: &Config, service: &Arc<Service>) -> Result<Arc<Front>
     let ecr = EcrRules {
         quota: control.quota,
         resource_group: control.resource_group.clone(),
-        ..EcrRules::default()
+        tokens_max: EcrRules::TOKENS_MAX,
     };
     let vpc = VpcRules {
         quota: control.quota,
         utc_offset_s: control.utc_offset_s,
-        ..VpcRules::default()
+        per_resource: VpcRules::PER_RESOURCE,
     };
     let clock = Arc::new(Timestamp::now);
+    let rules = Rules { sag, ecr, vpc };
     let settings = Settings {
         window,
-        ecr,
-        vpc,
-        ..Settings::new(credentials(control)?, sag, clock, Arc::new(random))
+        ..Settings::new(credentials(control)?, rules, clock, Arc::new(random))
     };
     let control = Arc::new(Way(Arc::clone(service)));
     Ok(Arc::new(Front::new(control, settings)))

@@ -35,7 +35,7 @@ use crate::flowlog::control::State;
 pub use super::auth::control::Window;
 pub use super::sls::Clock;
 pub use front::Front;
-pub use settings::{EcrRules, Random, SagRules, Settings, VpcRules};
+pub use settings::{EcrRules, Random, Rules, SagRules, Settings, VpcRules};
 
 pub(super) use change::{Change, Done, Failed};
 pub(super) use raw::{PARAMETERS_MAX, Raw};

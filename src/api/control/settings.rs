@@ -43,7 +43,8 @@ impl Settings {
     pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
     /// Defaults, for these credentials and rules.
-    pub fn new(credentials: Credentials, sag: SagRules, clock: Clock, random: Random) -> Self {
+    pub fn new(credentials: Credentials, rules: Rules, clock: Clock, random: Random) -> Self {
+        let Rules { sag, ecr, vpc } = rules;
         Self {
             credentials,
             window: Window::default(),
@@ -53,8 +54,8 @@ impl Settings {
             clock,
             random,
             sag,
-            ecr: EcrRules::default(),
-            vpc: VpcRules::default(),
+            ecr,
+            vpc,
         }
     }
 }
@@ -72,6 +73,15 @@ impl fmt::Debug for Settings {
             .field("vpc", &self.vpc)
             .finish_non_exhaustive()
     }
+}
+
+/// Rules for flow logs of all families.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(missing_docs, reason = "they are named like the families")]
+pub struct Rules {
+    pub sag: SagRules,
+    pub ecr: EcrRules,
+    pub vpc: VpcRules,
 }
 
 /// Rules for flow logs of Smart Access Gateways.
@@ -101,14 +111,9 @@ pub struct EcrRules {
     pub tokens_max: usize,
 }
 
-impl Default for EcrRules {
-    fn default() -> Self {
-        Self {
-            quota: 10,
-            resource_group: "rg-flowlogd0000001".to_owned(),
-            tokens_max: 1_000,
-        }
-    }
+impl EcrRules {
+    /// All of them are written with every change.
+    pub const TOKENS_MAX: usize = 1_000;
 }
 
 /// Rules for flow logs of Tencent Cloud's private networks.
@@ -122,12 +127,7 @@ pub struct VpcRules {
     pub utc_offset_s: i32,
 }
 
-impl Default for VpcRules {
-    fn default() -> Self {
-        Self {
-            quota: 10,
-            per_resource: 2,
-            utc_offset_s: 8 * 60 * 60,
-        }
-    }
+impl VpcRules {
+    /// The vendor's own number.
+    pub const PER_RESOURCE: usize = 2;
 }

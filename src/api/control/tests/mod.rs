@@ -138,13 +138,24 @@ fn stored(id: &str, region: &str, is_active: bool, gateway: Option<&str>) -> Sta
 fn settings(credentials: Credentials) -> Settings {
     let now: Timestamp = CAPTURED_AT.parse().unwrap();
     let random: Random = Arc::new(|octets: &mut [u8]| octets.fill(0x0a));
-    let rules = SagRules {
+    let sag = SagRules {
         quota: 10,
         may_reactivate: true,
         resource_group: "rg-acfmflowlogd000".to_owned(),
         destinations: Vec::new(),
         own: Vec::new(),
     };
+    let ecr = EcrRules {
+        quota: 10,
+        resource_group: "rg-flowlogd0000001".to_owned(),
+        tokens_max: EcrRules::TOKENS_MAX,
+    };
+    let vpc = VpcRules {
+        quota: 10,
+        per_resource: VpcRules::PER_RESOURCE,
+        utc_offset_s: 8 * 60 * 60,
+    };
+    let rules = Rules { sag, ecr, vpc };
     Settings::new(credentials, rules, Arc::new(move || now), random)
 }
 
