@@ -19,8 +19,9 @@
 //! 8. [`logstore`] keeps every routed row and answers queries; [`sink`] takes
 //!    rows to the cloud, and flows to other collectors.
 //!
-//! [`daemon`] is the loop that calls them in this order. [`api`] stands before
-//! all of it, [`api::sls`] as the log service itself would.
+//! A [`lane`] does 2 to 6; [`daemon`] gives lanes threads, sockets and clocks,
+//! and what they hand over to 7. [`api`] stands before all of it, [`api::sls`]
+//! as the log service itself would.
 //!
 //! # What never happens
 //!
@@ -42,6 +43,7 @@ pub mod flow;
 pub mod flowlog;
 #[cfg(feature = "journal")]
 pub mod journal;
+pub mod lane;
 pub mod listen;
 #[cfg(feature = "logstore")]
 pub mod logstore;

@@ -26,6 +26,7 @@ mod tencent;
 
 use std::future::Future;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::pin::Pin;
 
 use serde::{Deserialize, Serialize};
@@ -81,6 +82,11 @@ pub struct Page {
 impl Page {
     /// Entries of a page, at most: a Template may have thousands of fields.
     pub const LIMIT_MAX: usize = 1_000;
+
+    /// Its place among the view's entries.
+    pub fn part(&self) -> Range<usize> {
+        self.offset..self.offset.saturating_add(self.limit)
+    }
 }
 
 impl Default for Page {

@@ -15,12 +15,12 @@ use crate::api::QueryRequest;
 use crate::api::Refusal;
 use crate::api::RefusalCode;
 use crate::api::View;
-use crate::daemon::lane::Census;
 use crate::daemon::losses::Losses;
 use crate::daemon::metrics::Scrape;
 use crate::daemon::service::Service;
 use crate::daemon::worker::Command;
 use crate::daemon::{clock, metrics, views};
+use crate::lane::Census;
 
 /// How long a lane may take to answer; it looks at its commands every batch.
 const PATIENCE: Duration = Duration::from_secs(5);

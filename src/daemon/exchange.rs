@@ -6,26 +6,14 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::daemon::ingest::{Books, Ended, Side};
 use crate::daemon::losses::{Losses, Place};
 use crate::daemon::metrics;
 use crate::flow::Amount;
-use crate::flow::FlowBatch;
-use crate::flowlog::RoutingTable;
-
-/// A batch on its way, with the table its routes are resolved by.
-#[derive(Debug)]
-pub struct Parcel {
-    /// The rows.
-    pub batch: FlowBatch,
-    /// The routing table in force when they entered the cache, or a later one.
-    pub routes: Arc<RoutingTable>,
-    /// What the rows stand for.
-    pub amount: Amount,
-}
+use crate::lane::{HandOver, Parcel};
 
 /// The record accounts behind the lanes; each output adds up to what lanes
 /// handed over.
@@ -85,30 +73,6 @@ impl Exchange {
             arrived: Condvar::new(),
             bytes_max,
         }
-    }
-
-    /// Takes over a batch; `publish` runs under the lock, so that the lane's
-    /// terms and the accounts here change together.
-    ///
-    /// # Errors
-    /// Gives the parcel back when there is no room; nothing was booked.
-    pub fn offer(&self, parcel: Parcel, publish: impl FnOnce()) -> Result<(), Box<Parcel>> {
-        let bytes = parcel.batch.bytes();
-        let mut inner = self.lock();
-        let full = inner.bytes.saturating_add(bytes) > self.bytes_max;
-        if full && !inner.queue.is_empty() {
-            return Err(Box::new(parcel));
-        }
-        inner.bytes += bytes;
-        inner.accounts.handed += parcel.amount;
-        inner.accounts.store.in_flight += parcel.amount;
-        inner.accounts.sls.in_flight += parcel.amount;
-        inner.accounts.netflow.in_flight += parcel.amount;
-        inner.queue.push_back((Instant::now(), parcel));
-        publish();
-        drop(inner);
-        self.arrived.notify_one();
-        Ok(())
     }
 
     /// Waits for the oldest parcel; `None` after `patience`, or when the
@@ -173,6 +137,32 @@ impl Exchange {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl HandOver for Exchange {
+    /// `publish` runs under the lock.
+    fn offer(&self, parcel: Parcel, publish: &mut dyn FnMut()) -> Result<(), Box<Parcel>> {
+        let bytes = parcel.batch.bytes();
+        let mut inner = self.lock();
+        let full = inner.bytes.saturating_add(bytes) > self.bytes_max;
+        if full && !inner.queue.is_empty() {
+            return Err(Box::new(parcel));
+        }
+        inner.bytes += bytes;
+        inner.accounts.handed += parcel.amount;
+        inner.accounts.store.in_flight += parcel.amount;
+        inner.accounts.sls.in_flight += parcel.amount;
+        inner.accounts.netflow.in_flight += parcel.amount;
+        inner.queue.push_back((Instant::now(), parcel));
+        publish();
+        drop(inner);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    fn lost(&self, exporters: &[(IpAddr, Amount)]) {
+        self.attribute(Place::HandOver, exporters);
     }
 }
 

@@ -17,12 +17,12 @@
 
 use std::sync::Arc;
 
-use crate::daemon::cell::Cell;
 use crate::daemon::exchange::{Accounts, Exchange};
 use crate::daemon::ingest::{Ingest, sent};
-use crate::daemon::terms::{TERMS, Terms};
 use crate::flow::Amount;
 use crate::journal;
+use crate::lane::Cell;
+use crate::lane::{TERMS, Terms};
 use crate::sink::ExportsReading;
 
 /// All accounts, wherever they are kept.

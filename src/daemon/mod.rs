@@ -3,26 +3,23 @@
 //!
 //! ```text
 //! worker (thread, sockets, clock)
-//!   └─ lane: sessions ─► intake: route, cache ─► batch
-//!                                                 │ exchange, bounded in octets
-//!                                                 ▼
-//!                          sender ◄─ journal ◄─ writer ─► log store ◄─ upkeep, merge
-//!                                       ▲
-//!                                    committer
+//!   └─ lane: datagrams ─► batch
+//!                           │ exchange, bounded in octets
+//!                           ▼
+//!    sender ◄─ journal ◄─ writer ─► log store ◄─ upkeep, merge
+//!                 ▲
+//!              committer
 //! ```
 
 mod answer;
 mod apis;
 mod backend;
-mod cell;
 mod clock;
 mod cloud;
 mod exchange;
 mod exporters;
 mod front;
 mod ingest;
-mod intake;
-mod lane;
 mod ledger;
 mod losses;
 mod memory;
@@ -30,18 +27,14 @@ mod metrics;
 mod register;
 mod relay;
 mod run;
-mod sampling;
 mod secrets;
 mod service;
 mod settings;
 mod snapshot;
-mod sources;
 mod start;
-mod terms;
 #[cfg(test)]
 mod tests;
 mod upkeep;
-mod vicinity;
 mod views;
 mod watch;
 mod worker;

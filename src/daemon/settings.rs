@@ -11,21 +11,21 @@ use crate::cache;
 use crate::config;
 use crate::config::Config;
 use crate::config::DrainOrder;
+use crate::config::SamplingUse;
 use crate::config::Sls;
 use crate::config::TemplateScope;
 use crate::config::WhenFull;
 use crate::daemon::clock;
 use crate::daemon::exporters;
 use crate::daemon::ingest::Policy;
-use crate::daemon::vicinity::Vicinity;
 use crate::flow::PlanSettings;
 use crate::flowlog::Definition;
-use crate::flowlog::Inactive;
-use crate::flowlog::Route;
 use crate::journal;
+use crate::lane::{SamplingPolicies, Vicinity};
 use crate::listen::Own;
 use crate::logstore;
 use crate::session;
+use crate::session::{SamplingPolicy, SamplingRate};
 use crate::sink::Compression;
 use crate::sink::ExportsSettings;
 use crate::sink::sls::{Limits, Order, SenderSettings, ShardHash, Transport};
@@ -80,22 +80,31 @@ pub(super) fn vicinity(config: &Config, own: &Arc<Own>, lanes: usize) -> Arc<Vic
     Arc::new(Vicinity::new(Arc::clone(own), lanes, silent_after))
 }
 
-/// When the flows of a route leave the cache.
-pub(super) fn timers(route: &Route) -> cache::RouteTimers {
-    let log = &route.flow_log;
-    let inactive = match log.timers.inactive() {
-        Inactive::Fixed(period) => cache::Inactive::Fixed(milliseconds(period)),
-        Inactive::Auto(floor) => cache::Inactive::Auto {
-            floor_ms: milliseconds(floor),
-        },
+/// What is assumed of exporters' sampling.
+pub(super) fn sampling(exporters: &config::Exporters) -> SamplingPolicies {
+    let others = SamplingPolicy {
+        factor_max: exporters.sampling_max,
+        ..SamplingPolicy::default()
     };
-    cache::RouteTimers {
-        timers: cache::Timers {
-            active_ms: milliseconds(log.timers.active()),
-            inactive,
-        },
-        kind: log.cache,
-    }
+    let policy = |known: &config::Sampling| {
+        let rate = Some(SamplingRate {
+            out_of: known.one_in,
+            picked: 1,
+        });
+        match known.when {
+            SamplingUse::Unknown => SamplingPolicy {
+                default: rate,
+                ..others
+            },
+            SamplingUse::Always => SamplingPolicy {
+                overriding: rate,
+                ..others
+            },
+        }
+    };
+    let known = exporters.sampling.iter();
+    let known = known.map(|known| (known.exporter, policy(known)));
+    SamplingPolicies::new(known.collect(), others)
 }
 
 /// The embedded log store below the state directory, unless it has its own.

@@ -15,30 +15,26 @@ use crate::cache;
 use crate::cache::Cache;
 use crate::config::Config;
 use crate::config::Steering;
-use crate::daemon::cell::Cell;
 use crate::daemon::clock::{self, Monotonic};
 use crate::daemon::cloud::Cloud;
 use crate::daemon::exchange::Exchange;
 use crate::daemon::exporters::Exporters;
 use crate::daemon::ingest::{self, Ingest};
-use crate::daemon::lane::{self, Lane};
 use crate::daemon::ledger::Ledger;
 use crate::daemon::register::Register;
 use crate::daemon::relay::Relays;
-use crate::daemon::sampling::SamplingPolicies;
 use crate::daemon::secrets::warn_of_secrets;
 use crate::daemon::service::{self, Service};
 use crate::daemon::settings::DiskBudget;
 use crate::daemon::snapshot::{self, Keeper};
-use crate::daemon::terms::TERMS;
 use crate::daemon::upkeep::Upkeep;
-use crate::daemon::vicinity::Vicinity;
 use crate::daemon::worker::Worker;
 use crate::daemon::{memory, metrics, settings, writer};
 use crate::flowlog::RoutingTable;
 use crate::journal::Disk;
 use crate::journal::Journal;
 use crate::journal::Recovered;
+use crate::lane::{self, Cell, HandOver, Lane, TERMS, Vicinity};
 use crate::listen;
 use crate::listen::Bound;
 use crate::listen::LaneSockets;
@@ -336,7 +332,7 @@ impl Builder<'_> {
                 Err(error) => tracing::warn!(%error, "templates of the last run are unusable"),
             }
         }
-        let sampling = SamplingPolicies::new(&config.exporters);
+        let sampling = settings::sampling(&config.exporters);
         // Exporters of the last run have had no occasion to ask for theirs.
         sessions.set_sampling(|exporter| sampling.of(exporter));
         let cache: cache::Settings = settings::cache(config, self.lanes);
@@ -346,7 +342,7 @@ impl Builder<'_> {
             cache: Cache::new(cache),
             max_flows: cache.max_flows,
             table: Arc::clone(&self.table),
-            exchange: Arc::clone(&self.exchange),
+            exit: Arc::clone(&self.exchange) as Arc<dyn HandOver>,
             cell,
             vicinity: (Arc::clone(&self.vicinity), index),
         })

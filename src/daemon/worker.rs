@@ -10,11 +10,11 @@ use metrics::Histogram;
 
 use crate::api::Page;
 use crate::daemon::clock::{self, Monotonic};
-use crate::daemon::lane::{Census, Lane};
 use crate::daemon::metrics::decoding_time;
-use crate::daemon::snapshot::Piece;
 use crate::flow::PlanSettings;
 use crate::flowlog::RoutingTable;
+use crate::lane::Piece;
+use crate::lane::{Census, Lane};
 use crate::listen::LaneSockets;
 use crate::listen::Relay;
 use crate::listen::RelayTable;
@@ -251,7 +251,9 @@ fn obey(lane: &mut Lane, relay: &mut Relay, now: Arrival, command: Command) -> b
         Command::Route(table, settings) => lane.route_by(table, settings),
         Command::Relay(table) => relay.go_by(table),
         Command::Exporters(answer) => drop(answer.send(lane.census())),
-        Command::Templates(page, answer) => drop(answer.send(lane.templates(page, now))),
+        Command::Templates(page, answer) => {
+            drop(answer.send(lane.templates(page.exporter, page.part(), now)))
+        }
         Command::Remember(answer) => drop(answer.send(lane.remember(now))),
         Command::Snapshot(index, to) => lane.snapshot(index, to),
         Command::Stop => return true,

@@ -8,7 +8,7 @@ use std::io;
 use std::path::Path;
 
 /// Rooms from the ground up: a room may use itself and those before it.
-const ROOMS: [&str; 15] = [
+const ROOMS: [&str; 16] = [
     "element",
     "wire",
     "session",
@@ -16,6 +16,7 @@ const ROOMS: [&str; 15] = [
     "cache",
     "flowlog",
     "listen",
+    "lane",
     "journal",
     "logstore",
     "sink",

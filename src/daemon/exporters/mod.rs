@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
-use crate::daemon::lane::Census;
 use crate::daemon::losses::Losses;
+use crate::lane::Census;
 use crate::session::ExporterView;
 use crate::session::Trust;
 use crate::telemetry::Family;

@@ -25,7 +25,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 
 use crate::daemon::clock;
-use crate::daemon::exchange::Parcel;
 use crate::daemon::losses::Place;
 use crate::flow;
 use crate::flow::Amount;
@@ -35,6 +34,7 @@ use crate::journal::DestinationId;
 use crate::journal::Journal;
 use crate::journal::Kind;
 use crate::journal::Refused;
+use crate::lane::Parcel;
 use crate::logstore::LogStore;
 use crate::logstore::LogstoreName;
 use crate::sink::Destination;

@@ -24,9 +24,9 @@ use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gau
 use crate::api::Connections;
 use crate::daemon::exporters;
 use crate::daemon::ledger::Reading;
-use crate::daemon::terms::{SIZES, Terms};
 use crate::flow::Amount;
 use crate::journal::DestinationId;
+use crate::lane::{SIZES, Terms};
 use crate::listen::RelayTotals;
 use crate::logstore;
 use crate::logstore::LogStore;

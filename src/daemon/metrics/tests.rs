@@ -299,7 +299,7 @@ fn each_counter_of_a_lane_is_in_the_text() {
     let none = lines(scrape());
     let reading = scrape().reading;
     let mut unseen = Vec::new();
-    for index in 0..crate::daemon::terms::TERMS {
+    for index in 0..crate::lane::TERMS {
         let mut lanes = reading.lanes.clone();
         let mut terms = lanes[0].to_array();
         terms[index] += 1;

@@ -10,9 +10,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
 use crate::cache::Snapshot;
 use crate::daemon::clock;
 use crate::daemon::metrics;
-use crate::daemon::snapshot::Piece;
 use crate::daemon::worker::{Command, Worker};
 use crate::journal::Journal;
+use crate::lane::Piece;
 
 /// Pieces between lanes and the disk; a lane that finds no room waits.
 const PIECES_MAX: usize = 16;

@@ -15,11 +15,9 @@
 
 mod keep;
 mod resume;
-mod sweep;
 
 #[cfg(test)]
 mod tests;
 
 pub(super) use keep::Keeper;
 pub(super) use resume::resume;
-pub(super) use sweep::{Piece, Sweep};

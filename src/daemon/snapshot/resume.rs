@@ -9,11 +9,11 @@ use thiserror::Error;
 
 use crate::cache::{Damage, OpenFlow, RouteName, Serials, Snapshot};
 use crate::daemon::clock::{self, Monotonic};
-use crate::daemon::lane::Lane;
 use crate::daemon::metrics;
 use crate::flow;
 use crate::flowlog::{RouteId, RoutingTable};
 use crate::journal::{Journal, Kind, SnapshotError};
+use crate::lane::Lane;
 
 /// How long rows wait for the writer, should no flow be merged any more.
 const PATIENCE: Duration = Duration::from_secs(30);

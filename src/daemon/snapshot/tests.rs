@@ -11,11 +11,12 @@ use super::*;
 use crate::cache::{Serials, Snapshot};
 use crate::config::Config;
 use crate::daemon::clock::Monotonic;
-use crate::daemon::lane::Lane;
 use crate::daemon::tests::{Bench, LEARNING, amount, flows, template};
 use crate::flow::{self, Amount, FlowBatch, FlowRecord};
 use crate::flowlog::RoutingTable;
 use crate::journal::{Disk, Journal, Kind, Settings, Share};
+use crate::lane::Lane;
+use crate::lane::Piece;
 
 /// A bench with so many flows in the cache, numbered from 1.
 fn bench(hosts: u8) -> Bench {

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use crossbeam_channel::Sender;
 use crossbeam_channel::TrySendError;
 
+use super::sources::Sources;
 use crate::cache::Cache;
 use crate::cache::FlowNames;
 use crate::cache::RouteName;
 use crate::cache::Walk;
-use crate::daemon::sources::Sources;
 use crate::flowlog::RouteId;
 use crate::flowlog::RoutingTable;
 use crate::session::SourceId;
@@ -32,7 +32,7 @@ pub struct Piece {
 
 /// A walk that is under way.
 #[derive(Debug)]
-pub(in crate::daemon) struct Sweep {
+pub(super) struct Sweep {
     lane: u32,
     walk: Walk,
     to: Sender<Piece>,
@@ -44,7 +44,7 @@ pub(in crate::daemon) struct Sweep {
 
 impl Sweep {
     /// A walk over what is in a lane's cache now.
-    pub(in crate::daemon) fn new(lane: u32, cache: &Cache, to: Sender<Piece>) -> Self {
+    pub(super) fn new(lane: u32, cache: &Cache, to: Sender<Piece>) -> Self {
         Self {
             lane,
             walk: Walk::new(cache),
@@ -55,7 +55,7 @@ impl Sweep {
     }
 
     /// Sends the next piece if one is due; whether it is over.
-    pub(in crate::daemon) fn step(
+    pub(super) fn step(
         &mut self,
         now_ms: u64,
         cache: &Cache,

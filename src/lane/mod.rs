@@ -1,24 +1,45 @@
-//! One lane: datagrams to batches, without sockets, threads or clocks.
+//! One lane: datagrams in, batches of rows out, without sockets or threads.
+//!
+//! ```text
+//! Lane: sessions ─► intake: sources, routes ─► way: queue ─► cache ─► batch
+//!                                                               hand_over │
+//! ```
+//!
+//! It takes (octets, peer, time) from whoever has them: a socket, a file, a
+//! bench. Each lane has exporters, a cache and a batch of its own; lanes share
+//! what [`Vicinity`] says and nothing else. DESIGN §2.
+
+mod cell;
+mod hand_over;
+mod intake;
+mod sampling;
+mod sources;
+mod sweep;
+mod terms;
+mod timers;
+mod vicinity;
+mod way;
+
+pub use cell::Cell;
+pub use hand_over::HandOver;
+pub use hand_over::Parcel;
+pub use sampling::SamplingPolicies;
+pub use sweep::Piece;
+pub use terms::SIZES;
+pub use terms::TERMS;
+pub use terms::Tables;
+pub use terms::Terms;
+pub use vicinity::Vicinity;
 
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
-use crate::api::Page;
 use crate::cache::Cache;
 use crate::cache::OpenFlow;
 use crate::cache::Serials;
-use crate::daemon::cell::Cell;
-use crate::daemon::exchange::{Exchange, Parcel};
-use crate::daemon::intake::{BATCH_ROWS_MAX, Intake, Way};
-use crate::daemon::losses::Place;
-use crate::daemon::sampling::SamplingPolicies;
-use crate::daemon::settings;
-use crate::daemon::snapshot::{Piece, Sweep};
-use crate::daemon::sources::Sources;
-use crate::daemon::terms::{TERMS, Tables, Terms};
-use crate::daemon::vicinity::Vicinity;
 use crate::flow::FlowBatch;
 use crate::flow::Nsel;
 use crate::flow::NselSettings;
@@ -34,13 +55,15 @@ use crate::session::Sessions;
 use crate::session::Stats;
 use crate::session::TemplateView;
 
-/// Longest time a row waits in an open batch.
-const BATCH_AGE_MAX_MS: u64 = 1_000;
+use intake::Intake;
+use sources::Sources;
+use sweep::Sweep;
+use way::BATCH_ROWS_MAX;
+use way::Way;
+
 /// How often a lane forgets what is too old: a sweep looks at thousands of
 /// slots, which no datagram should wait for.
 const SWEEP_EVERY_MS: u64 = 1_000;
-/// Rows an open batch may have while nobody takes it over.
-const BATCH_ROWS_HARD_MAX: usize = 8 * BATCH_ROWS_MAX;
 
 /// A lane's state and its way out.
 #[derive(Debug)]
@@ -49,7 +72,7 @@ pub struct Lane {
     index: usize,
     sessions: Sessions<Plan>,
     intake: Intake,
-    exchange: Arc<Exchange>,
+    exit: Arc<dyn HandOver>,
     cell: Arc<Cell<TERMS>>,
     /// When the open batch got its first row.
     opened_ms: u64,
@@ -75,7 +98,7 @@ pub struct Parts {
     /// Where records go.
     pub table: Arc<RoutingTable>,
     /// Where batches go.
-    pub exchange: Arc<Exchange>,
+    pub exit: Arc<dyn HandOver>,
     /// Where the lane's terms are published.
     pub cell: Arc<Cell<TERMS>>,
     /// What all lanes know of their neighbours, and which lane this is.
@@ -114,7 +137,7 @@ impl Lane {
                     now_ms: 0,
                 },
             },
-            exchange: parts.exchange,
+            exit: parts.exit,
             cell: parts.cell,
             opened_ms: 0,
             swept_ms: 0,
@@ -179,7 +202,7 @@ impl Lane {
         let routes = self.intake.table.routes();
         let stays = routes
             .filter(|route| way.cache.route_live(route.id.0) > 0)
-            .map(|route| settings::timers(route).timers.active_ms);
+            .map(|route| timers::of(route).timers.active_ms);
         way.terms.longest_stay_ms = stays.max().unwrap_or(0);
     }
 
@@ -209,7 +232,7 @@ impl Lane {
             } = &self.intake;
             let stays = table
                 .routes()
-                .map(|route| settings::timers(route).timers.active_ms);
+                .map(|route| timers::of(route).timers.active_ms);
             let within_ms = vicinity.heard_within_ms(stays.max().unwrap_or(0));
             let heard = self.sessions.heard(now_ms, within_ms);
             vicinity.tell(self.index, heard.collect());
@@ -238,7 +261,7 @@ impl Lane {
     fn apply_timers(&mut self) {
         let Intake { table, way, .. } = &mut self.intake;
         for route in table.routes() {
-            way.cache.set_route(route.id.0, settings::timers(route));
+            way.cache.set_route(route.id.0, timers::of(route));
         }
     }
 
@@ -269,11 +292,16 @@ impl Lane {
         }
     }
 
-    /// A part of the Templates known, and how many there are.
-    pub fn templates(&self, page: Page, now: Arrival) -> (usize, Vec<TemplateView>) {
-        let part = page.offset..page.offset.saturating_add(page.limit);
+    /// A part of the Templates known, of one exporter or of all, and how many
+    /// there are.
+    pub fn templates(
+        &self,
+        exporter: Option<IpAddr>,
+        part: Range<usize>,
+        now: Arrival,
+    ) -> (usize, Vec<TemplateView>) {
         self.sessions
-            .templates_part(now.monotonic_ms, page.exporter, part)
+            .templates_part(now.monotonic_ms, exporter, part)
     }
 
     /// Has the flows that are in the cache go to `to` over the next turns, in
@@ -320,52 +348,6 @@ impl Lane {
     /// The Templates in the form that survives a restart.
     pub fn remember(&self, now: Arrival) -> Vec<u8> {
         self.sessions.export(now)
-    }
-
-    fn hand_over_if_due(&mut self, now_ms: u64) {
-        let batch = &self.intake.way.batch;
-        if batch.is_empty() {
-            self.opened_ms = now_ms;
-            return;
-        }
-        let aged = now_ms.saturating_sub(self.opened_ms) >= BATCH_AGE_MAX_MS;
-        if aged || batch.len() >= BATCH_ROWS_MAX {
-            self.hand_over(now_ms);
-        }
-    }
-
-    /// Offers the open batch; keeps it when there is no room, unless the cache
-    /// or the batch itself has no more room either.
-    fn hand_over(&mut self, now_ms: u64) {
-        if self.intake.way.batch.is_empty() {
-            return;
-        }
-        let batch = std::mem::take(&mut self.intake.way.batch);
-        let amount = batch.amount();
-        let parcel = Parcel {
-            batch,
-            routes: Arc::clone(&self.intake.table),
-            amount,
-        };
-        let exchange = Arc::clone(&self.exchange);
-        let offered = exchange.offer(parcel, || {
-            self.intake.way.terms.handed += amount;
-            self.publish();
-        });
-        match offered {
-            Ok(()) => self.opened_ms = now_ms,
-            Err(parcel) => {
-                let crowded = self.intake.way.cache.live() > self.live_max;
-                if crowded || parcel.batch.len() >= BATCH_ROWS_HARD_MAX {
-                    self.intake.way.terms.dropped += amount;
-                    let exporters = parcel.batch.exporters();
-                    self.exchange.attribute(Place::HandOver, exporters);
-                    self.opened_ms = now_ms;
-                } else {
-                    self.intake.way.batch = parcel.batch;
-                }
-            }
-        }
     }
 
     fn publish(&mut self) {

@@ -98,10 +98,10 @@ pub struct Tables {
 
 /// Octets of datagrams that are told apart: those of a few records, of a
 /// full frame, of a jumbo frame.
-pub(super) const SIZES: [u64; 9] = [64, 128, 256, 512, 1_024, 1_500, 4_096, 9_000, 65_536];
+pub const SIZES: [u64; 9] = [64, 128, 256, 512, 1_024, 1_500, 4_096, 9_000, 65_536];
 
 /// How many counters [`Terms`] are.
-pub(super) const TERMS: usize = size_of::<Terms>() / size_of::<u64>();
+pub const TERMS: usize = size_of::<Terms>() / size_of::<u64>();
 
 impl Terms {
     /// Datagrams refused, with the words for why; all reasons every time.

@@ -1,5 +1,8 @@
 //! A lane without sockets, threads or clocks.
 
+mod attached;
+mod mediated;
+
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -7,15 +10,14 @@ use std::time::Duration;
 
 use crate::cache::Cache;
 use crate::config::Config;
-use crate::daemon::cell::Cell;
 use crate::daemon::exchange::Exchange;
-use crate::daemon::lane::{Lane, Parts};
-use crate::daemon::sampling::SamplingPolicies;
 use crate::daemon::settings;
-use crate::daemon::terms::{TERMS, Terms};
-use crate::daemon::vicinity::Vicinity;
 use crate::flow::Amount;
 use crate::flowlog::RoutingTable;
+use crate::lane::Cell;
+use crate::lane::Vicinity;
+use crate::lane::{HandOver, Lane, Parts};
+use crate::lane::{TERMS, Terms};
 use crate::listen::Own;
 use crate::session::Arrival;
 use crate::session::Peer;
@@ -65,11 +67,11 @@ impl Bench {
                 settings::template_scope(&config),
                 settings::plan(&config.definition),
             ),
-            sampling: SamplingPolicies::new(&config.exporters),
+            sampling: settings::sampling(&config.exporters),
             cache: Cache::new(cache),
             max_flows: cache.max_flows,
             table: Arc::new(table),
-            exchange: Arc::clone(&exchange),
+            exit: Arc::clone(&exchange) as Arc<dyn HandOver>,
             cell: Arc::clone(&cell),
             vicinity: (Arc::clone(&vicinity), 0),
         });

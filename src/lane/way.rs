@@ -1,45 +1,22 @@
-//! The inner end of a lane: records in, rows of a batch out.
+//! The way of a record: routes, cache, open batch.
 
-use std::net::IpAddr;
-use std::sync::Arc;
-
+use super::sources::Sources;
+use super::sources::Verdict;
+use super::terms::Terms;
 use crate::cache::Cache;
 use crate::cache::OpenFlow;
 use crate::cache::Outlet;
-use crate::daemon::sampling::SamplingPolicies;
-use crate::daemon::sources::{Sources, Verdict};
-use crate::daemon::terms::Terms;
-use crate::daemon::vicinity::Vicinity;
 use crate::flow::Detail;
 use crate::flow::FlowBatch;
 use crate::flow::FlowRecord;
-use crate::flow::Nsel;
-use crate::flow::Plan;
-use crate::flow::RecordFlags;
 use crate::flowlog::RouteId;
 use crate::flowlog::RoutingTable;
 use crate::flowlog::Sieve;
-use crate::session::Belief;
-use crate::session::Consumer;
-use crate::session::DataSet;
-use crate::session::Known;
-use crate::session::Origin;
-use crate::session::SamplingPolicy;
 use crate::session::Scope;
 use crate::session::SourceId;
 
 /// Rows at which a batch is handed over before its time.
 pub(super) const BATCH_ROWS_MAX: usize = 16_384;
-
-/// Takes decoded Data Sets, and sends their records on their way.
-#[derive(Debug)]
-pub(super) struct Intake {
-    pub(super) table: Arc<RoutingTable>,
-    pub(super) sampling: SamplingPolicies,
-    pub(super) nsel: Nsel,
-    pub(super) vicinity: Arc<Vicinity>,
-    pub(super) way: Way,
-}
 
 /// Records that enter the cache together: what they need of its memory is then
 /// fetched at the same time, a quarter of the cost at a million flows.
@@ -107,7 +84,7 @@ impl Way {
     ///
     /// An id comes to another exporter only when no flow bears it any more;
     /// what the cache learned of the exporter before goes here.
-    fn verdict(&mut self, scope: &Scope<'_>, table: &RoutingTable) -> Verdict {
+    pub(super) fn verdict(&mut self, scope: &Scope<'_>, table: &RoutingTable) -> Verdict {
         let (id, source) = (scope.source, (scope.exporter, scope.domain));
         if let Some(verdict) = self.sources.verdict(id, source) {
             return verdict;
@@ -117,7 +94,12 @@ impl Way {
     }
 
     /// Sends one record along all its routes.
-    fn route(&mut self, verdict: &Verdict, record: &FlowRecord, detail: Option<&Detail>) {
+    pub(super) fn route(
+        &mut self,
+        verdict: &Verdict,
+        record: &FlowRecord,
+        detail: Option<&Detail>,
+    ) {
         let amount = record.amount();
         self.terms.flows += amount;
         match verdict {
@@ -167,78 +149,6 @@ impl Way {
     }
 }
 
-impl Consumer<Plan> for Intake {
-    fn is_listed(&self, exporter: IpAddr) -> bool {
-        self.table.names(exporter)
-    }
-
-    fn sampling(&self, exporter: IpAddr) -> SamplingPolicy {
-        self.sampling.of(exporter)
-    }
-
-    fn active_timer(&mut self, source: SourceId, active_ms: u64) {
-        self.way.cache.learned(source, active_ms);
-    }
-
-    fn belief(&mut self, sender: IpAddr, origin: Origin) -> Belief {
-        let (vicinity, exporter) = (&self.vicinity, origin.exporter);
-        // A process of this host that names the host as exporter is one.
-        let speaks_of_itself = !origin.is_original && vicinity.is_own(sender);
-        if vicinity.is_own(exporter) && !speaks_of_itself {
-            Belief::Copy
-        } else if !self.table.mediates(sender) {
-            Belief::Sender
-        } else if exporter != sender && vicinity.hears(exporter) {
-            Belief::Copy
-        } else {
-            Belief::Origin
-        }
-    }
-
-    fn data(&mut self, scope: &Scope<'_>, known: &Known<Plan>, set: DataSet<'_>) {
-        // Before what is learned of the source from options.
-        let verdict = self.way.verdict(scope, &self.table);
-        self.take(&verdict, scope, known, set);
-    }
-
-    fn copy(&mut self, scope: &Scope<'_>, known: &Known<Plan>, set: DataSet<'_>) {
-        self.take(&Verdict::Looped, scope, known, set);
-    }
-}
-
-impl Intake {
-    /// Decodes the records of a Data Set and sends them where they belong.
-    fn take(
-        &mut self,
-        verdict: &Verdict,
-        scope: &Scope<'_>,
-        known: &Known<Plan>,
-        set: DataSet<'_>,
-    ) {
-        let Self { nsel, way, .. } = self;
-        if known.plan.is_heard() {
-            return;
-        }
-        if known.plan.is_undirected() {
-            way.terms.undirected += u64::from(set.records);
-            return;
-        }
-        way.terms.read_in_part(known.plan.faults(), set.records);
-        for record in known.template.split(set.body) {
-            let Ok(record) = record else { return };
-            known.plan.decode(scope, record, &mut |flow, detail| {
-                if flow.flags.contains(RecordFlags::NSEL) {
-                    nsel.settle(flow, detail, &mut |flow, detail| {
-                        way.route(verdict, flow, detail);
-                    });
-                } else {
-                    way.route(verdict, flow, detail);
-                }
-            });
-        }
-    }
-}
-
 /// Where the cache's rows go: the open batch, with the exporter's own name.
 struct Outward<'a> {
     batch: &'a mut FlowBatch,
@@ -264,8 +174,3 @@ impl Outlet for Outward<'_> {
         self.batch.len() >= BATCH_ROWS_MAX
     }
 }
-
-#[cfg(test)]
-mod sifted;
-#[cfg(test)]
-mod tests;
