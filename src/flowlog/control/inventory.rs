@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::sag::Operators;
+use super::Operators;
 use crate::flowlog::Attachment;
 use crate::flowlog::Definition;
 use crate::flowlog::Device;

@@ -32,7 +32,7 @@ pub(super) fn read(read: Read, params: &Params, made: &Made) -> Result<Tree, Fai
 fn flow_logs(params: &Params, state: &State, inventory: &Inventory) -> Result<Tree, sag::Refused> {
     let scope = params.scope()?;
     let (filter, page) = (params.filter()?, params.page()?);
-    let operators = &inventory.operators;
+    let operators = &inventory.operators.sag;
     let found = state.sag.describe(&scope, operators, &filter, page);
     let logs = found.entries.iter().map(|log| {
         let id = log.id.as_str();
@@ -49,7 +49,7 @@ fn bound(params: &Params, state: &State, inventory: &Inventory) -> Result<Tree, 
     let scope = params.scope()?;
     let id = params.flow_log_id()?;
     let page = params.page()?;
-    let operators = &inventory.operators;
+    let operators = &inventory.operators.sag;
     let found = state.sag.describe_bound(&scope, operators, id, page)?;
     let gateways = found.entries.iter().map(|id| {
         let known = inventory.gateways.get(*id);

@@ -47,7 +47,7 @@ impl Write {
         let scope = params.scope()?;
         let id = || {
             let id = params.flow_log_id()?;
-            let is_ours = !inventory.operators.has(id);
+            let is_ours = !inventory.operators.sag.has(id);
             is_ours.then_some(id).ok_or(Refused::State)
         };
         match self {

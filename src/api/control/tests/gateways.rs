@@ -3,7 +3,7 @@
 use super::*;
 use crate::flowlog::Definition;
 use crate::flowlog::FlowLog;
-use crate::flowlog::control::sag::Operators;
+use crate::flowlog::control::Operators;
 
 const NETFLOW: &str = "OutputType=netflow&NetflowServerIp=192.0.2.9";
 

@@ -7,6 +7,7 @@ mod proof;
 mod refused;
 mod rejected;
 mod routers;
+mod routers_configured;
 mod routers_refused;
 mod served;
 mod tencent;

@@ -101,8 +101,8 @@ impl Call {
             Write::Create => self.create(store, inventory, ids),
             Write::Modify => self.modify(store, inventory),
             Write::Delete => self.delete(store, inventory),
-            Write::Enable => self.enable(store, true),
-            Write::Disable => self.enable(store, false),
+            Write::Enable => self.enable(store, inventory, true),
+            Write::Disable => self.enable(store, inventory, false),
         };
         done.map_err(|refused| failure(&refused, self.params.edition))
     }
@@ -139,13 +139,18 @@ impl Call {
         Ok(Done::new(answers::deleted(self.params.edition)))
     }
 
-    fn enable(&self, store: &mut Store, is_enabled: bool) -> Result<Done<Tree>, Refused> {
+    fn enable(
+        &self,
+        store: &mut Store,
+        inventory: &Inventory,
+        is_enabled: bool,
+    ) -> Result<Done<Tree>, Refused> {
         let ids = self.params.list("FlowLogIds");
         let ids = ids.ok_or(Refused::Malformed(Param::FlowLogIds))?;
         if ids.is_empty() {
             return Err(Refused::Missing(Param::FlowLogIds));
         }
-        let is_new = store.enable(&self.scope(), &ids, is_enabled)?;
+        let is_new = store.enable(&self.scope(), &ids, is_enabled, inventory)?;
         Ok(Done {
             is_new,
             ..Done::new(answers::changed(self.params.edition))
@@ -153,7 +158,7 @@ impl Call {
     }
 
     /// A flow log, of which both APIs want to know the network.
-    fn one<'a>(&self, store: &'a Store, inventory: &Inventory) -> Result<&'a FlowLog, Refused> {
+    fn one<'a>(&self, store: &'a Store, inventory: &'a Inventory) -> Result<&'a FlowLog, Refused> {
         let vpc = self.needed("VpcId", Param::VpcId)?;
         let id = self.needed("FlowLogId", Param::FlowLogId)?;
         store.find(&self.scope(), Some(vpc), id, inventory)

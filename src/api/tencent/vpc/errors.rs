@@ -57,6 +57,14 @@ pub(super) fn failure(refused: &Refused, edition: Edition) -> Failure {
         Refused::NoSubnet => not_found((5000, "InvalidSubnet.NotFound"), "subnet"),
         Refused::NoAttachment(kind) => not_found(old_of_kind(*kind), word_of_kind(*kind)),
         Refused::NoFlowLog(id) => not_found(NO_FLOW_LOG, &format!("flow log `{}`", shown(id))),
+        Refused::Configured(id) => Failure::new(
+            "UnsupportedOperation",
+            (5100, "OperationFailed"),
+            format!(
+                "The flow log `{}` is one of the configuration file and is changed there.",
+                shown(id)
+            ),
+        ),
         Refused::NameTaken => Failure::new(
             "InvalidParameterValue.Duplicate",
             (4000, "FlowLogNameDuplicate"),

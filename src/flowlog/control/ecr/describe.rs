@@ -90,20 +90,24 @@ pub struct Paged<'a> {
 }
 
 impl Store {
-    /// Flow logs of the scope that the filter takes, the oldest first.
+    /// Flow logs of the scope, and the operators' own, that the filter takes:
+    /// the oldest first.
     ///
     /// # Errors
     /// There is no such router.
-    pub fn describe(
-        &self,
+    pub fn describe<'a>(
+        &'a self,
         scope: &Scope<'_>,
         filter: &Filter<'_>,
         page: Page<'_>,
-        policy: &Policy<'_>,
-    ) -> Result<Paged<'_>, Refused> {
+        policy: &Policy<'a>,
+    ) -> Result<Paged<'a>, Refused> {
         policy.router(scope)?;
+        let operators = &policy.inventory.operators.ecr;
+        let configured = operators.flow_logs().filter(|log| scope.sees(log));
         let logs = self.flow_logs.values();
-        let found = logs.filter(|log| scope.has(log) && filter.takes(log));
+        let made = logs.filter(|log| scope.has(log) && !operators.has(&log.id));
+        let found = configured.chain(made).filter(|log| filter.takes(log));
         let mut found: Vec<_> = found.collect();
         found.sort_by_key(|log| place(log));
         let total = found.len();

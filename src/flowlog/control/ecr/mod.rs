@@ -3,6 +3,7 @@
 
 mod attributes;
 mod describe;
+mod operators;
 mod refused;
 mod tokens;
 
@@ -13,6 +14,7 @@ use serde::Serialize;
 
 use super::Ids;
 use super::Inventory;
+use super::id::Format;
 use super::text::is_region;
 use crate::flowlog::Attachment;
 use crate::flowlog::AttachmentKind;
@@ -25,6 +27,8 @@ pub use attributes::{Attributes, Given, INSTANCE_TYPE, Wanted};
 pub use describe::{Filter, Page, Paged};
 pub use refused::{Param, Refused};
 pub use tokens::Token;
+
+pub(super) use operators::configured;
 
 /// A flow log made by the API.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -112,6 +116,13 @@ impl<'a> Scope<'a> {
 
     fn has(&self, log: &FlowLog) -> bool {
         log.account == self.account && log.router == self.router
+    }
+
+    /// Whether it shows one of the configuration: it may use what that is
+    /// bound to.
+    fn sees(&self, log: &FlowLog) -> bool {
+        let owner = Some(log.account.as_str()).filter(|owner| !owner.is_empty());
+        log.router == self.router && self.may_use(owner)
     }
 
     /// Whether what has this owner may be used.
@@ -230,8 +241,9 @@ impl Store {
         if own >= policy.quota || of_vbr + vbr.flow_logs.len() >= ROUTES_MAX {
             return Err(Refused::Quota);
         }
-        let is_taken = |id: &str| self.flow_logs.contains_key(id);
-        let id = ids.fresh(ID_PREFIX, ID_LENGTH, is_taken);
+        let operators = &policy.inventory.operators.ecr;
+        let is_taken = |id: &str| self.flow_logs.contains_key(id) || operators.has(id);
+        let id = ids.fresh(ID, is_taken);
         let log = FlowLog {
             id: id.clone(),
             account: scope.account.to_owned(),
@@ -245,6 +257,12 @@ impl Store {
     }
 
     /// A flow log that is to be changed, of a router that may be.
+    ///
+    /// One of the configuration may not be. The product has no error for that:
+    /// `IncorrectStatus` would send a client to the state of router or flow
+    /// log, which no call mends, and `ResourceNotFound` would deny what the
+    /// list shows. That this id is none to name here is the template that is
+    /// left (control-plane.md §2).
     fn of_id(
         &mut self,
         id: &str,
@@ -252,6 +270,10 @@ impl Store {
         policy: &Policy<'_>,
     ) -> Result<&mut FlowLog, Refused> {
         policy.ready_router(scope)?;
+        let operators = &policy.inventory.operators.ecr;
+        if operators.keeps(id, |log| scope.sees(log)) {
+            return Err(Refused::Illegal(Param::FlowLogId));
+        }
         let log = self.flow_logs.get_mut(id);
         log.filter(|log| scope.has(log)).ok_or(Refused::NoFlowLog)
     }
@@ -268,9 +290,11 @@ impl FlowLog {
     }
 }
 
-/// What ids begin with, and their letters and digits (control-plane.md §10).
-const ID_PREFIX: &str = "ecr-flog-";
-const ID_LENGTH: usize = 13;
+/// Ids (control-plane.md §10).
+const ID: Format = Format {
+    prefix: "ecr-flog-",
+    length: 13,
+};
 const ROUTER_PREFIX: &str = "ecr-";
 
 #[cfg(test)]

@@ -151,7 +151,8 @@ impl Store {
         inventory: &'a Inventory,
     ) -> Vec<(&'a str, &'a Gateway)> {
         let gateways = inventory.gateways.iter();
-        let is_bound = |id: &str| self.bindings.contains_key(id) || inventory.operators.binds(id);
+        let is_bound =
+            |id: &str| self.bindings.contains_key(id) || inventory.operators.sag.binds(id);
         let free = gateways.filter(|(id, gateway)| {
             gateway.has_flow_logs && scope.has_gateway(gateway) && !is_bound(id)
         });

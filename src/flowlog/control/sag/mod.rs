@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::Gateway;
 use super::Ids;
 use super::Inventory;
+use super::id::Format;
 use super::text::is_region;
 use crate::flowlog::Prefix;
 use crate::flowlog::Refusal;
@@ -142,7 +143,7 @@ impl Store {
         if self.of_scope(scope).count() >= policy.quota {
             return Err(Refused::Quota);
         }
-        let id = ids.fresh("fl-", ID_LENGTH, |id| self.flow_logs.contains_key(id));
+        let id = ids.fresh(ID, |id| self.flow_logs.contains_key(id));
         let log = FlowLog {
             id: id.clone(),
             account: scope.account.to_owned(),
@@ -240,7 +241,7 @@ impl Store {
         match self.bindings.get(gateway) {
             Some(bound) if bound == id => return Ok(()),
             Some(_) => return Err(Refused::BoundElsewhere),
-            None if policy.inventory.operators.binds(gateway) => {
+            None if policy.inventory.operators.sag.binds(gateway) => {
                 return Err(Refused::BoundElsewhere);
             }
             None if !known.has_flow_logs => return Err(Refused::Unsupported),
@@ -312,8 +313,11 @@ fn check_edition(gateway: &Gateway) -> Result<(), Refused> {
     first.map_or(Ok(()), |role| Err(Refused::Lacking(*role)))
 }
 
-/// Letters and digits of an id (control-plane.md §10).
-const ID_LENGTH: usize = 18;
+/// Ids (control-plane.md §10).
+const ID: Format = Format {
+    prefix: "fl-",
+    length: 18,
+};
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,6 @@
 //! Flow logs of the configuration: seen through the API, and changed in the
 //! file only.
 
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use super::Attributes;
@@ -10,12 +9,13 @@ use crate::flowlog;
 use crate::flowlog::Definition;
 use crate::flowlog::NETFLOW_PORT;
 use crate::flowlog::NetflowVersion;
+use crate::flowlog::control::Configured;
 
 /// Flow logs of the configuration, which every account sees in every region.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Operators {
-    /// By id, which is their name.
-    flow_logs: BTreeMap<String, FlowLog>,
+    /// Their ids are their names.
+    configured: Configured<FlowLog>,
     /// Gateways and the flow logs they are bound to: a gateway may have several.
     bindings: BTreeSet<(String, String)>,
 }
@@ -23,20 +23,19 @@ pub struct Operators {
 impl Operators {
     /// Those of a definition.
     pub fn new(definition: &Definition) -> Self {
-        let logs = definition.flow_logs.iter();
         let bindings = definition.devices.iter().flat_map(|device| {
             let names = device.flow_logs.iter();
             names.map(|name| (device.instance_id.clone(), name.clone()))
         });
         Self {
-            flow_logs: logs.map(|log| (log.name.clone(), shown(log))).collect(),
+            configured: Configured::by_name(definition, shown),
             bindings: bindings.collect(),
         }
     }
 
     /// Whether a flow log is one of these.
     pub fn has(&self, id: &str) -> bool {
-        self.flow_logs.contains_key(id)
+        self.configured.has(id)
     }
 
     /// Whether a gateway is bound to any.
@@ -46,7 +45,7 @@ impl Operators {
 
     /// All, in the order of their ids.
     pub fn flow_logs(&self) -> impl Iterator<Item = &FlowLog> {
-        self.flow_logs.values()
+        self.configured.flow_logs()
     }
 
     /// Gateways bound to one, in the order of their ids.

@@ -461,7 +461,12 @@ fn flow_logs_of_another_region_or_account_are_not_there() {
         assert_eq!(
             world
                 .store
-                .describe(&scope, &world.inventory.operators, &Filter::default(), page)
+                .describe(
+                    &scope,
+                    &world.inventory.operators.sag,
+                    &Filter::default(),
+                    page
+                )
                 .total,
             0
         );

@@ -133,6 +133,17 @@ impl ResourceKind {
         found.ok_or(Refused::Range(Param::ResourceType))
     }
 
+    /// What an attachment is as a resource; none if it is no network's here.
+    pub(super) const fn of_attachment(kind: AttachmentKind) -> Option<Self> {
+        match kind {
+            AttachmentKind::NetworkInterface => Some(Self::NetworkInterface),
+            AttachmentKind::Ccn => Some(Self::Ccn),
+            AttachmentKind::Nat => Some(Self::Nat),
+            AttachmentKind::Dcg => Some(Self::Dcg),
+            AttachmentKind::Vbr => None,
+        }
+    }
+
     /// What it is as an attachment; none if it has several.
     pub(super) const fn attachment(self) -> Option<AttachmentKind> {
         match self {

@@ -43,8 +43,8 @@ pub struct Described<'a> {
 }
 
 impl Store {
-    /// Flow logs of the account that are asked for; the newest first, if no
-    /// other order is.
+    /// Flow logs of the account, and the operators' own, that are asked for; the
+    /// newest first, if no other order is.
     ///
     /// # Errors
     /// There is no such network, or a value is none.
@@ -52,13 +52,16 @@ impl Store {
         &'a self,
         scope: &'a Scope<'_>,
         asked: &Asked<'_>,
-        inventory: &Inventory,
+        inventory: &'a Inventory,
     ) -> Result<Described<'a>, Refused> {
         let (filter, order) = (Filter::new(asked)?, Order::new(asked)?);
         let (offset, limit) = part(asked)?;
         let vpc = self.vpc_id(scope, asked.vpc_id, inventory)?;
-        let mut found: Vec<_> = self
-            .of_scope(scope)
+        let operators = &inventory.operators.vpc;
+        let configured = operators.flow_logs().filter(|log| scope.sees(log));
+        let made = self.of_scope(scope).filter(|log| !operators.has(&log.id));
+        let mut found: Vec<_> = configured
+            .chain(made)
             .filter(|log| vpc.is_none() || log.attributes.vpc == vpc)
             .filter(|log| filter.takes(log))
             .collect();

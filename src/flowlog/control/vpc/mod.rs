@@ -5,6 +5,7 @@
 
 mod attributes;
 mod describe;
+mod operators;
 mod refused;
 mod tags;
 
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 use super::Ids;
 use super::Inventory;
+use super::id::Format;
 use crate::flowlog::Attachment;
 use crate::flowlog::Vpc;
 
@@ -22,6 +24,8 @@ pub use attributes::{Attributes, Given, Resource, ResourceKind, traffic_word};
 pub use describe::{Asked, Described};
 pub use refused::{BadTags, Param, Refused};
 pub use tags::Tag;
+
+pub(super) use operators::configured;
 
 use attributes::some;
 
@@ -84,6 +88,25 @@ impl Scope<'_> {
         log.account == self.account
     }
 
+    /// Whether it shows one of the configuration: it has what that is bound to.
+    fn sees(&self, log: &FlowLog) -> bool {
+        let owner = Some(log.account.as_str()).filter(|owner| !owner.is_empty());
+        self.has_resource_of(owner)
+    }
+
+    /// Whether a flow log may be changed.
+    ///
+    /// One of the configuration may not be. No action has an error of its own
+    /// for that; of those that all have, this says that it is not to be tried
+    /// again (control-plane.md §3).
+    fn check_change(&self, id: &str, inventory: &Inventory) -> Result<(), Refused> {
+        let operators = &inventory.operators.vpc;
+        if operators.keeps(id, |log| self.sees(log)) {
+            return Err(Refused::Configured(id.to_owned()));
+        }
+        Ok(())
+    }
+
     fn has_resource_of(&self, account: Option<&str>) -> bool {
         self.account.is_empty() || account.is_none_or(|account| account == self.account)
     }
@@ -122,7 +145,9 @@ impl Store {
         if self.of_scope(scope).count() >= policy.quota {
             return Err(Refused::Quota);
         }
-        let id = ids.fresh("fl-", ID_LENGTH, |id| self.flow_logs.contains_key(id));
+        let operators = &policy.inventory.operators.vpc;
+        let is_taken = |id: &str| self.flow_logs.contains_key(id) || operators.has(id);
+        let id = ids.fresh(ID, is_taken);
         let log = FlowLog {
             id: id.clone(),
             account: scope.account.to_owned(),
@@ -137,7 +162,8 @@ impl Store {
     /// given.
     ///
     /// # Errors
-    /// There is none, a value is none, or the name is another's.
+    /// There is none, it is the configuration's, a value is none, or the name
+    /// is another's.
     pub fn modify(
         &mut self,
         scope: &Scope<'_>,
@@ -145,6 +171,7 @@ impl Store {
         given: &Given<'_>,
         inventory: &Inventory,
     ) -> Result<(), Refused> {
+        scope.check_change(id, inventory)?;
         let known = self.flow_logs.get(id).filter(|log| scope.has(log));
         let has_no_vpc = known.is_some_and(|log| log.attributes.vpc.is_none());
         if has_no_vpc && some(given.vpc_id).is_some() {
@@ -161,7 +188,7 @@ impl Store {
     /// Removes a flow log, whatever its state.
     ///
     /// # Errors
-    /// There is none.
+    /// There is none, or it is the configuration's.
     pub fn delete(
         &mut self,
         scope: &Scope<'_>,
@@ -169,6 +196,7 @@ impl Store {
         id: &str,
         inventory: &Inventory,
     ) -> Result<(), Refused> {
+        scope.check_change(id, inventory)?;
         self.find(scope, vpc, id, inventory)?;
         self.flow_logs.remove(id);
         Ok(())
@@ -178,17 +206,19 @@ impl Store {
     /// Returns whether that changed anything.
     ///
     /// # Errors
-    /// There are too many, or one is not there.
+    /// There are too many, or one is not there or the configuration's.
     pub fn enable(
         &mut self,
         scope: &Scope<'_>,
         ids: &[&str],
         is_enabled: bool,
+        inventory: &Inventory,
     ) -> Result<bool, Refused> {
         if ids.len() > IDS_MAX {
             return Err(Refused::TooMany);
         }
         for id in ids {
+            scope.check_change(id, inventory)?;
             self.of_id(scope, id)?;
         }
         let mut has_changed = false;
@@ -218,15 +248,19 @@ impl Store {
     /// # Errors
     /// There is no such network, or no such flow log of it; or it is not said
     /// of which network.
-    pub fn find(
-        &self,
+    pub fn find<'a>(
+        &'a self,
         scope: &Scope<'_>,
         vpc: Option<&str>,
         id: &str,
-        inventory: &Inventory,
-    ) -> Result<&FlowLog, Refused> {
+        inventory: &'a Inventory,
+    ) -> Result<&'a FlowLog, Refused> {
         let vpc = self.vpc_id(scope, vpc, inventory)?;
-        let log = self.of_id(scope, id)?;
+        let configured = inventory.operators.vpc.get(id);
+        let log = match configured.filter(|log| scope.sees(log)) {
+            Some(log) => log,
+            None => self.of_id(scope, id)?,
+        };
         match (&log.attributes.vpc, vpc) {
             (Some(_), None) => Err(Refused::Missing(Param::VpcId)),
             (own, asked) if *own == asked => Ok(log),
@@ -310,8 +344,11 @@ fn look_up(
     Ok(())
 }
 
-/// Letters and digits of an id (control-plane.md §10).
-const ID_LENGTH: usize = 8;
+/// Ids (control-plane.md §10).
+const ID: Format = Format {
+    prefix: "fl-",
+    length: 8,
+};
 
 /// Flow logs that one call may start or stop.
 const IDS_MAX: usize = 100;

@@ -39,6 +39,9 @@ pub enum Refused {
     /// There is no such flow log in the account, or not of that network.
     #[error("there is no flow log {0}")]
     NoFlowLog(String),
+    /// The flow log is the configuration's.
+    #[error("the flow log {0} is one of the configuration")]
+    Configured(String),
     /// The account has a flow log of that name.
     #[error("there is a flow log of that name")]
     NameTaken,

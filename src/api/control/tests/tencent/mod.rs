@@ -1,5 +1,6 @@
 //! Tencent Cloud's flow logs, through both APIs.
 
+mod configured;
 mod life;
 mod proved;
 mod refused;

@@ -1,5 +1,6 @@
 //! The family's calls against its states.
 
+mod configured;
 mod listed;
 mod model;
 mod repeated;

@@ -18,7 +18,7 @@ fn filters_are_joined_and_exact() {
         let filter = Filter::new(id, name, description, status, output).unwrap();
         let found = world
             .store
-            .describe(&HERE, &world.inventory.operators, &filter, page);
+            .describe(&HERE, &world.inventory.operators.sag, &filter, page);
         assert_eq!(found.total, found.entries.len());
         let ids = found.entries.iter();
         ids.map(|log| log.id.clone()).collect::<Vec<_>>()
@@ -55,10 +55,12 @@ fn a_page_past_the_end_is_empty_and_tells_the_total() {
     let made: Vec<_> = (0..60).map(|_| world.create(&netflow()).unwrap()).collect();
     let page = |number, size| {
         let page = Page::new(Some(number), Some(size)).unwrap();
-        let paged =
-            world
-                .store
-                .describe(&HERE, &world.inventory.operators, &Filter::default(), page);
+        let paged = world.store.describe(
+            &HERE,
+            &world.inventory.operators.sag,
+            &Filter::default(),
+            page,
+        );
         (paged.total, paged.entries.len())
     };
     assert_eq!(made.len(), 60);
@@ -89,12 +91,12 @@ fn unbound_gateways_are_those_that_could_be_bound() {
     let page = Page::new(None, None).unwrap();
     let bound = world
         .store
-        .describe_bound(&HERE, &world.inventory.operators, &id, page)
+        .describe_bound(&HERE, &world.inventory.operators.sag, &id, page)
         .unwrap();
     assert_eq!((bound.total, bound.entries), (1, vec!["sag-b"]));
     let unknown = world
         .store
-        .describe_bound(&HERE, &world.inventory.operators, "fl-x", page);
+        .describe_bound(&HERE, &world.inventory.operators.sag, "fl-x", page);
     assert_eq!(unknown, Err(Refused::NoFlowLog));
 }
 
@@ -107,7 +109,7 @@ fn flow_logs_of_the_configuration_are_seen_and_have_their_gateways() {
         ..crate::flowlog::Device::default()
     };
     let named = |name| crate::flowlog::FlowLog::new(name, "branches", "flows");
-    world.inventory.operators = Operators::new(&crate::flowlog::Definition {
+    world.inventory.operators.sag = Operators::new(&crate::flowlog::Definition {
         flow_logs: vec![named("one"), named("two")],
         devices: vec![device("sag-a", &["one", "two"]), device("sag-b", &["two"])],
         ..crate::flowlog::Definition::default()
@@ -117,7 +119,7 @@ fn flow_logs_of_the_configuration_are_seen_and_have_their_gateways() {
         world.associate(&made, "sag-a"),
         Err(Refused::BoundElsewhere)
     );
-    let operators = &world.inventory.operators;
+    let operators = &world.inventory.operators.sag;
     let page = Page::new(None, None).unwrap();
     let all = world
         .store

@@ -1,5 +1,6 @@
 //! The family's calls against its states.
 
+mod configured;
 mod listed;
 mod model;
 mod values;
@@ -220,7 +221,10 @@ fn a_caller_without_an_account_has_the_resources_of_all() {
     let id = world.create_as(ANYBODYS, &given).unwrap();
     assert_eq!(world.log(&id).account, "");
     let not_there = Err(Refused::NoFlowLog(id.clone()));
-    assert_eq!(world.store.enable(&OURS, &[&id], false), not_there);
+    assert_eq!(
+        world.store.enable(&OURS, &[&id], false, &world.inventory),
+        not_there
+    );
 }
 
 #[test]
@@ -320,20 +324,39 @@ fn flow_logs_are_started_and_stopped_all_or_none() {
     let one = world.create(&interface("one")).unwrap();
     let two = world.create(&interface("two")).unwrap();
     let both = [one.as_str(), &two];
-    assert_eq!(world.store.enable(&OURS, &both, true), Ok(false));
+    assert_eq!(
+        world.store.enable(&OURS, &both, true, &world.inventory),
+        Ok(false)
+    );
     let none = Refused::NoFlowLog("fl-none".to_owned());
     let with_none = [one.as_str(), "fl-none"];
-    assert_eq!(world.store.enable(&OURS, &with_none, false), Err(none));
+    assert_eq!(
+        world
+            .store
+            .enable(&OURS, &with_none, false, &world.inventory),
+        Err(none)
+    );
     assert!(world.log(&one).is_enabled);
-    assert_eq!(world.store.enable(&OURS, &both, false), Ok(true));
+    assert_eq!(
+        world.store.enable(&OURS, &both, false, &world.inventory),
+        Ok(true)
+    );
     assert!(!world.log(&one).is_enabled && !world.log(&two).is_enabled);
-    assert_eq!(world.store.enable(&OURS, &both, false), Ok(false));
+    assert_eq!(
+        world.store.enable(&OURS, &both, false, &world.inventory),
+        Ok(false)
+    );
     let many = [one.as_str(); 101];
     assert_eq!(
-        world.store.enable(&OURS, &many, true),
+        world.store.enable(&OURS, &many, true, &world.inventory),
         Err(Refused::TooMany)
     );
-    assert_eq!(world.store.enable(&OURS, &many[..100], true), Ok(true));
+    assert_eq!(
+        world
+            .store
+            .enable(&OURS, &many[..100], true, &world.inventory),
+        Ok(true)
+    );
 }
 
 #[test]

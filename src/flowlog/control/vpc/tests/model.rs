@@ -108,10 +108,18 @@ fn take(world: &mut World, step: &Step) -> bool {
             let ids: Vec<_> = logs.iter().map(|log| id_at(world, *log)).collect();
             let ids: Vec<_> = ids.iter().map(String::as_str).collect();
             let scope = ACCOUNTS[*account];
-            let is_done = world.store.enable(&scope, &ids, *is_enabled).is_ok();
+            let is_done = world
+                .store
+                .enable(&scope, &ids, *is_enabled, &world.inventory)
+                .is_ok();
             if is_done {
                 assert!(ids.iter().all(|id| world.log(id).is_enabled == *is_enabled));
-                assert_eq!(world.store.enable(&scope, &ids, *is_enabled), Ok(false));
+                assert_eq!(
+                    world
+                        .store
+                        .enable(&scope, &ids, *is_enabled, &world.inventory),
+                    Ok(false)
+                );
             }
             is_done
         }
