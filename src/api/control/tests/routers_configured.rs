@@ -1,6 +1,7 @@
-//! Flow logs of border routers that are the configuration's.
+//! Flow logs of border routers that are the configuration's, or whose router
+//! has left it.
 
-use super::routers::{ROUTER, STORED, ecr, memory, success};
+use super::routers::{ROUTER, STORED, ecr, memory, stored, success};
 use super::*;
 use crate::flowlog::Attachment;
 use crate::flowlog::Definition;
@@ -46,5 +47,25 @@ async fn flow_logs_of_the_configuration_are_seen_and_not_changed() {
         let answer = ecr(action, &params).to(&front).await;
         let message = "The param of FlowLogId is illegal.";
         answer.is_error(400, "IllegalParam.FlowLogId", message);
+    }
+}
+
+#[tokio::test]
+async fn what_a_lost_router_left_behind_is_seen_and_can_be_removed() {
+    let memory = memory(stored(STORED, ROUTER, true));
+    memory.made.lock().unwrap().inventory = Arc::default();
+    let front = front_of(&memory, settings(Credentials::open()));
+    let list = ecr("DescribeFlowLogs", "").to(&front).await.success();
+    let log = &list["FlowLogs"][0];
+    let seen = ["FlowLogId", "EcrId", "RegionId"].map(|name| log[name].clone());
+    assert_eq!(seen, [STORED, ROUTER, "cn-hangzhou"]);
+    let id = format!("FlowLogId={STORED}");
+    let stopped = ecr("DeactivateFlowLog", &id).to(&front).await;
+    stopped.is_error(404, "ResourceNotFound.EcrId", "EcrId not found.");
+    ecr("DeleteFlowlog", &id).to(&front).await.success();
+    assert_eq!(memory.state().ecr.flow_logs().count(), 0);
+    for action in ["DescribeFlowLogs", "DeleteFlowlog"] {
+        let none = ecr(action, &id).to(&front).await;
+        none.is_error(404, "ResourceNotFound.EcrId", "EcrId not found.");
     }
 }

@@ -85,7 +85,8 @@ pub enum Change<'a> {
     Create(Wanted<'a>),
     /// Changes what is given of the flow log, whatever its state.
     Modify(&'a str, Given<'a>),
-    /// Removes the flow log, whatever its state.
+    /// Removes the flow log, whatever its state, and also when its router is
+    /// there no more.
     Delete(&'a str),
     /// Starts the flow log.
     Activate(&'a str),
@@ -193,7 +194,9 @@ impl Store {
                 None
             }
             Change::Delete(id) => {
-                self.of_id(id, scope, policy)?;
+                if !self.is_left_behind(id, scope, policy) {
+                    self.of_id(id, scope, policy)?;
+                }
                 self.flow_logs.remove(*id);
                 None
             }
@@ -254,6 +257,13 @@ impl Store {
         };
         self.flow_logs.insert(id.clone(), log);
         Ok(id)
+    }
+
+    /// Whether a flow log is of a router that is there no more: then it can be
+    /// removed, or it would count for the quota for ever.
+    fn is_left_behind(&self, id: &str, scope: &Scope<'_>, policy: &Policy<'_>) -> bool {
+        let log = self.flow_logs.get(id);
+        log.is_some_and(|log| scope.has(log)) && policy.router(scope).is_err()
     }
 
     /// A flow log that is to be changed, of a router that may be.

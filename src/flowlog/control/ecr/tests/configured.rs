@@ -1,4 +1,4 @@
-//! Flow logs of the configuration.
+//! Flow logs of the configuration, and those whose router has left it.
 
 use super::*;
 use crate::flowlog;
@@ -136,4 +136,49 @@ fn what_a_file_takes_over_is_shown_once() {
         page(&world, "", ""),
         (vec![(id, "vbr-a".to_owned())], 1, String::new())
     );
+}
+
+#[test]
+fn what_a_lost_router_left_behind_is_seen_and_can_be_removed() {
+    let mut world = World::new();
+    world.quota = 1;
+    let id = world.create(&wanted()).unwrap();
+    let router = world.inventory.routers.remove(HOME).unwrap();
+    assert_eq!(page(&world, "", "").1, 1);
+    for change in [
+        Change::Modify(&id, Given::default()),
+        Change::Activate(&id),
+        Change::Deactivate(&id),
+        Change::Delete("ecr-flog-none"),
+    ] {
+        assert_eq!(world.at_home(&change), Err(Refused::NoRouter), "{change:?}");
+    }
+    // Another's is not there.
+    world.account = "5678";
+    assert_eq!(world.at_home(&Change::Delete(&id)), Err(Refused::NoRouter));
+    world.account = "1234";
+    world.at_home(&Change::Delete(&id)).unwrap();
+    let gone = world
+        .store
+        .describe(
+            &Scope::new("1234", HOME, None).unwrap(),
+            &Filter::default(),
+            Page::new(None, None).unwrap(),
+            &world.policy(),
+        )
+        .unwrap_err();
+    assert_eq!(gone, Refused::NoRouter);
+    world.inventory.routers.insert(HOME.to_owned(), router);
+    world.create(&wanted()).unwrap();
+}
+
+#[test]
+fn a_router_that_another_account_has_now_gives_back_what_was_left_behind() {
+    let mut world = World::new();
+    let id = world.create(&wanted()).unwrap();
+    let router = world.inventory.routers.get_mut(HOME).unwrap();
+    router.account = Some("5678".to_owned());
+    assert_eq!(page(&world, "", "").1, 1);
+    world.at_home(&Change::Delete(&id)).unwrap();
+    assert_eq!(world.store.flow_logs().count(), 0);
 }
