@@ -299,6 +299,22 @@ mod tests {
     }
 
     #[test]
+    fn a_damaged_file_costs_the_last_change_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let register = open(dir.path());
+        for _change in 0..3 {
+            register.change(make, |_| Ok(()), |()| ()).unwrap();
+        }
+        std::fs::write(dir.path().join(FILE), "damaged").unwrap();
+        for _start in 0..2 {
+            assert_eq!(count(&open(dir.path())), 2);
+        }
+        let next = open(dir.path());
+        next.change(make, |_| Ok(()), |()| ()).unwrap();
+        assert_eq!(open(dir.path()).look().0, next.look().0);
+    }
+
+    #[test]
     fn a_new_configuration_keeps_what_was_made() {
         let dir = tempfile::tempdir().unwrap();
         let register = open(dir.path());

@@ -59,6 +59,13 @@ impl Disk {
         self.sync_parent(to)
     }
 
+    /// Gives a file another name beside its own; a copy, where a file cannot
+    /// have two. Not durable by itself.
+    pub(super) fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.take_space(to)?;
+        fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop))
+    }
+
     /// Removes a file; fine if it is gone already.
     pub(super) fn remove(&self, path: &Path) -> io::Result<()> {
         self.step()?;

@@ -70,12 +70,26 @@ pub(super) fn check_version(path: &Path) -> Result<(), OpenError> {
 /// # Errors
 /// Those of the disk: the file then has the old body or the new one.
 pub(super) fn replace(path: &Path, body: &impl Serialize, disk: &Disk) -> io::Result<()> {
+    replace_after(path, body, disk, || Ok(()))
+}
+
+/// The same, after `prepare`: the new body is durable by then, and not yet in
+/// its place.
+///
+/// # Errors
+/// Those of the disk and of `prepare`.
+pub(super) fn replace_after(
+    path: &Path,
+    body: &impl Serialize,
+    disk: &Disk,
+    prepare: impl FnOnce() -> io::Result<()>,
+) -> io::Result<()> {
     let temporary = with_suffix(path, TEMPORARY);
-    let written = || -> io::Result<()> {
+    let written = || {
         let mut file = disk.create(&temporary)?;
         file.write_all(encode(body)?.as_bytes())?;
         file.sync()?;
-        Ok(())
+        prepare()
     };
     if let Err(error) = written() {
         // What stays there is written over, or goes at the next open.
