@@ -1,5 +1,5 @@
 //! HTTP: health, metrics, the admin API, the SLS API and the clouds' control
-//! APIs on one listener.
+//! APIs on one listener; those that ask for signatures on another, too.
 //!
 //! The handlers know the daemon only through [`Backend`].
 
@@ -33,7 +33,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 #[cfg(feature = "logstore")]
-pub use server::{BadCertificate, CertificateFiles, Closed, Connections, Server, Settings};
+pub use server::{
+    Audience, BadCertificate, CertificateFiles, Closed, Connections, Server, Settings,
+};
 #[cfg(feature = "logstore")]
 pub use stored::part;
 

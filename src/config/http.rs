@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::signed;
+use super::signed::Signed;
 use super::table::Table;
 use super::value::Value;
 
@@ -23,6 +25,8 @@ pub struct Http {
     pub connections_max: u32,
     /// Certificate and key in PEM; then only TLS is spoken.
     pub certificate: Option<Certificate>,
+    /// The listener for others on the network, if there is one.
+    pub signed: Option<Signed>,
     /// Exporters with metrics of their own; the others share one label.
     pub exporter_labels_max: usize,
 }
@@ -44,18 +48,22 @@ impl Default for Http {
             header_timeout: HEADER_TIMEOUT,
             connections_max: CONNECTIONS_MAX,
             certificate: None,
+            signed: None,
             exporter_labels_max: EXPORTER_LABELS_MAX,
         }
     }
 }
 
 impl Http {
-    pub(super) fn read(table: &mut Table<'_, '_>, query_timeout: Duration) -> Self {
+    /// Reads the section; `can_sign` says whether there is a key that a request
+    /// can be signed with.
+    pub(super) fn read(table: &mut Table<'_, '_>, query_timeout: Duration, can_sign: bool) -> Self {
         let default = Self::default();
+        let address = table
+            .parsed("address", "write address:port, such as \"127.0.0.1:9994\"")
+            .unwrap_or(default.address);
         let http = Self {
-            address: table
-                .parsed("address", "write address:port, such as \"127.0.0.1:9994\"")
-                .unwrap_or(default.address),
+            address,
             body_bytes_max: table
                 .integer("max-body-bytes", 1024..=64 << 20)
                 .unwrap_or(default.body_bytes_max),
@@ -69,14 +77,17 @@ impl Http {
                 .integer("max-connections", 1..=65_536)
                 .unwrap_or(default.connections_max),
             certificate: certificate(table),
+            signed: table
+                .take("signed")
+                .and_then(|value| value.read(|table| signed::read(table, can_sign, address))?),
             exporter_labels_max: table
                 .integer("max-exporter-labels", 0..=10_000)
                 .unwrap_or(default.exporter_labels_max),
         };
         if !http.address.ip().to_canonical().is_loopback() {
             let what = format!("others on the network can reach {}", http.address);
-            let advice = "requests are not authenticated; use 127.0.0.1 or [::1], \
-                          and a reverse proxy that asks for a password";
+            let advice = "not all requests are signed here; use 127.0.0.1 or [::1], and [http.signed] \
+                          for others on the network";
             table.refuse("address", what, advice);
         }
         if http.timeout <= query_timeout {
@@ -94,7 +105,8 @@ impl Http {
     }
 }
 
-fn certificate(table: &mut Table<'_, '_>) -> Option<Certificate> {
+/// Reads the names of a certificate and its key.
+pub(super) fn certificate(table: &mut Table<'_, '_>) -> Option<Certificate> {
     let files = [CERTIFICATE, KEY].map(|key| {
         let file = table.take(key);
         (file.is_some(), file.and_then(Value::path))

@@ -21,6 +21,7 @@ mod netflow;
 mod problem;
 mod relay;
 mod report;
+mod signed;
 mod sls;
 mod state;
 mod table;
@@ -43,6 +44,7 @@ pub use log::{Format, Level, Log};
 pub use logstore::{Keep, LogStore, Query};
 pub use netflow::Netflow;
 pub use problem::Problems;
+pub use signed::Signed;
 pub use sls::{Compression, DrainOrder, Service, ShardHash, Sls};
 pub use state::State;
 
@@ -149,6 +151,9 @@ impl Config {
         let logstore = table.section("logstore", LogStore::read);
         let query_timeout = logstore.query.timeout;
         let listen = table.section("listen", Listen::read);
+        let access_keys = access::read(table);
+        let has_credentials = !control.is_open && !control.credentials.is_empty();
+        let can_sign = has_credentials || !access_keys.is_empty();
         Self {
             exporters,
             cache: table.section("cache", Cache::read),
@@ -159,9 +164,9 @@ impl Config {
             sls: table.section("sls", Sls::read),
             journal: table.section("journal", Journal::read),
             logstore,
-            access_keys: access::read(table),
+            access_keys,
             control,
-            http: table.section("http", |table| Http::read(table, query_timeout)),
+            http: table.section("http", |table| Http::read(table, query_timeout, can_sign)),
             log: table.section("log", Log::read),
             state: table.section("state", State::read),
         }

@@ -398,6 +398,84 @@ fn a_certificate_has_a_key_and_a_key_a_certificate() {
 }
 
 #[test]
+fn a_listener_for_others_needs_keys_and_tls() {
+    let keys = "[[access-key]]\nid = \"k\"\nsecret-file = \"/k\"\n";
+    let credentials = "[[credential]]\nid = \"k\"\nsecret-file = \"/k\"\n";
+    let tls = "certificate-file = \"/c\"\nkey-file = \"/k\"\n";
+    let text = |keys: &str, address: &str, rest: &str| {
+        format!("{keys}[http.signed]\naddress = \"{address}\"\n{rest}")
+    };
+    for (keys, address, rest) in [
+        (keys, "[::]:9993", tls),
+        (credentials, "192.0.2.1:9993", tls),
+        (credentials, "192.0.2.1:9993", "plaintext = true\n"),
+        (credentials, "127.0.0.1:9993", ""),
+        (credentials, "[::ffff:127.0.0.1]:9993", ""),
+    ] {
+        let signed = parse(&text(keys, address, rest)).http.signed.unwrap();
+        assert_eq!(signed.address, address.parse().unwrap());
+        assert_eq!(signed.certificate.is_some(), rest == tls);
+    }
+    let open = format!("[control]\nopen = true\n{credentials}");
+    let unsigned = "http.signed.address: there is no key to sign a request with";
+    let readable = "http.signed.address: without TLS what is sent to 0.0.0.0:9993 can be read on \
+                    the way";
+    for (text, problem) in [
+        (text("", "0.0.0.0:9993", tls), unsigned),
+        (text(&open, "0.0.0.0:9993", tls), unsigned),
+        (text(keys, "0.0.0.0:9993", ""), readable),
+        (text(keys, "0.0.0.0:9993", "plaintext = false"), readable),
+        (
+            text(keys, "127.0.0.1:9994", ""),
+            "http.signed.address: 127.0.0.1:9994 is `http.address`",
+        ),
+        (
+            format!("{keys}[http.signed]\n{tls}"),
+            "http.signed.address: missing",
+        ),
+        (
+            text(keys, "0.0.0.0:9993", "plaintext = true\nkey-file = \"/k\""),
+            "http.signed.certificate-file: missing",
+        ),
+    ] {
+        assert_eq!(problems(&text), [problem], "{text}");
+    }
+}
+
+#[test]
+fn a_host_is_named_by_letters_digits_and_hyphens() {
+    let hosts = |hosts: &str| {
+        format!(
+            "[[access-key]]\nid = \"k\"\nsecret-file = \"/k\"\n\
+             [http.signed]\naddress = \"127.0.0.1:1\"\nhosts = [{hosts}]"
+        )
+    };
+    let signed = parse(&hosts("\"Flows.example.net\", \"*.a-1\""))
+        .http
+        .signed;
+    assert_eq!(signed.unwrap().hosts, ["flows.example.net", "*.a-1"]);
+    for bad in [
+        "",
+        ".",
+        "a..b",
+        "a.",
+        "*",
+        "a.*.b",
+        "a b",
+        "a:80",
+        "https://a",
+        "流",
+    ] {
+        let refused = problems(&hosts(&format!("{bad:?}")));
+        assert_eq!(
+            refused,
+            ["http.signed.hosts[0]: is no name of a host"],
+            "{bad}"
+        );
+    }
+}
+
+#[test]
 fn what_is_believed_of_exporters_stands_in_their_sessions_limits() {
     let text = "
         [exporters]

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 
 use crate::api::auth::{AccessKey, Keys, Pattern, Permission};
-use crate::api::sls::{Failure, Front, Incoming, Inlet, Place, Reply, Settings, Stored};
+use crate::api::sls::{Failure, Front, Hosts, Incoming, Inlet, Place, Reply, Settings, Stored};
 use crate::config;
 use crate::config::Config;
 use crate::daemon::ingest::{Ingest, NotStored};
@@ -24,7 +24,12 @@ use crate::sink::Secret;
 /// A secret cannot be read.
 pub(super) fn front(config: &Config, ingest: &Arc<Ingest>) -> Result<Arc<Front>> {
     let clock = Arc::new(Timestamp::now);
-    let settings = Settings::new(keys(config)?, clock);
+    let named = config.http.signed.iter().flat_map(|signed| &signed.hosts);
+    let hosts = Hosts::DEFAULT.into_iter().chain(named.map(String::as_str));
+    let settings = Settings {
+        hosts: Hosts::new(hosts),
+        ..Settings::new(keys(config)?, clock)
+    };
     let limits = settings::query_limits(config);
     let inlet: Arc<dyn Inlet> = Arc::new(Way(Arc::clone(ingest)));
     let stored = Stored::new(Arc::clone(ingest.store()), inlet, limits);

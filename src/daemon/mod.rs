@@ -19,6 +19,7 @@ mod cloud;
 mod exchange;
 mod exporters;
 mod front;
+mod http;
 mod ingest;
 mod ledger;
 mod losses;

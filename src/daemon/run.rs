@@ -8,18 +8,17 @@ use anyhow::{Context, Result};
 use crossbeam_channel::Receiver;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::api::Backend;
-use crate::api::Server;
 use crate::config::Config;
+use crate::daemon::http::{Listeners, Serving};
 use crate::daemon::service::Service;
 use crate::daemon::start::{self, Started};
 use crate::daemon::watch::Watch;
 use crate::daemon::worker::Command;
-use crate::daemon::{apis, clock, front, memory, metrics, settings};
+use crate::daemon::{apis, clock, front, memory, metrics};
 use crate::telemetry::Metrics;
 
 /// How often the log says what exporters do wrong.
@@ -38,10 +37,9 @@ pub struct Daemon {
     started: Started,
     state: PathBuf,
     persists: bool,
-    /// Where HTTP is served.
+    /// Where HTTP is served to programs of this host.
     pub http: std::net::SocketAddr,
-    stop_http: watch::Sender<bool>,
-    http_task: JoinHandle<()>,
+    serving: Serving,
     upkeep_task: JoinHandle<()>,
     relay_task: JoinHandle<()>,
 }
@@ -69,27 +67,16 @@ impl Daemon {
         let state = start::state_directory(config);
         std::fs::create_dir_all(&state)
             .with_context(|| format!("cannot make the state directory {}", state.display()))?;
-        let server = Server::bind(settings::http(config))
-            .await
-            .with_context(|| format!("cannot listen on {} for HTTP", config.http.address))?;
-        let http = server.address()?;
-        let connections = Arc::clone(server.connections());
-        let started = start::start(config, recorder, &state, connections)?;
+        let listeners = Listeners::bind(config).await?;
+        let started = start::start(config, recorder, &state, listeners.connections())?;
         metrics::loaded(clock::unix_ms());
         for address in &started.addresses {
             tracing::info!(%address, "collecting NetFlow and IPFIX");
         }
-        let scheme = config.http.certificate.as_ref().map_or("http", |_| "https");
-        tracing::info!("answering on {scheme}://{http}");
-        let (stop_http, mut stopped) = watch::channel(false);
         let sls = front::front(config, started.service.ingest())?;
         let apis = apis::apis(config, &started.service)?;
-        let server = server.with_sls(sls).with_control(apis);
         let backend: Arc<dyn Backend> = Arc::clone(&started.service) as _;
-        let http_task = tokio::spawn(server.run(backend, async move {
-            // The sender is only gone when the daemon is: the same thing.
-            let _told_or_gone = stopped.wait_for(|is_told| *is_told).await;
-        }));
+        let serving = listeners.serve(config, &backend, &sls, &apis)?;
         let upkeep_task = tokio::spawn(keep_up(Arc::clone(&started.service)));
         let relaying = Arc::clone(&started.service);
         let relay_task = tokio::spawn(async move {
@@ -101,9 +88,8 @@ impl Daemon {
             relay_task,
             state,
             persists: config.exporters.persist_templates,
-            http,
-            stop_http,
-            http_task,
+            http: serving.address,
+            serving,
         })
     }
 
@@ -282,10 +268,7 @@ impl Daemon {
             close(&service);
         })
         .await?;
-        // Nobody listens any more only if HTTP ended before us.
-        let _already_ended = self.stop_http.send(true);
-        self.http_task.await?;
-        Ok(())
+        self.serving.stop().await
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::api::BadCertificate;
-use crate::config::{Config, Service};
+use crate::config::{Certificate, Config, Service};
 use crate::daemon::settings::certificate_files;
 use crate::flowlog::Problem;
 use crate::sink::sls::{Chain, Environment, key_file_problem};
@@ -15,14 +15,23 @@ pub fn secret_problems(config: &Config) -> Vec<Problem> {
     let files = named(config).into_iter().chain(found);
     files
         .filter_map(|(place, path)| key_file_problem(&place, &path))
-        .chain(certificate_problem(config))
+        .chain(certificates(config).filter_map(certificate_problem))
         .collect()
 }
 
-/// What is wrong with the HTTP listener's certificate; that its key cannot be
-/// read is a problem of the key's.
-fn certificate_problem(config: &Config) -> Option<Problem> {
-    let files = config.http.certificate.as_ref()?;
+/// Certificates of the HTTP listeners, and where the configuration names them.
+fn certificates(config: &Config) -> impl Iterator<Item = (&'static str, &Certificate)> {
+    let http = &config.http;
+    let local = http.certificate.as_ref();
+    let signed = http.signed.as_ref();
+    let signed = signed.and_then(|signed| signed.certificate.as_ref());
+    let all = [("http", local), ("http.signed", signed)].into_iter();
+    all.filter_map(|(place, files)| Some((place, files?)))
+}
+
+/// What is wrong with a certificate; that its key cannot be read is a problem of
+/// the key's.
+fn certificate_problem((place, files): (&str, &Certificate)) -> Option<Problem> {
     let refused = certificate_files(files).check().err()?;
     let (key, advice) = match &refused {
         BadCertificate::Unreadable { path, .. } if *path == files.key_file => return None,
@@ -32,7 +41,7 @@ fn certificate_problem(config: &Config) -> Option<Problem> {
         BadCertificate::Mismatch { .. } => ("key-file", "name the files of one pair"),
         BadCertificate::Unusable { .. } => ("certificate-file", "write an X.509 certificate"),
     };
-    let place = format!("http.{key}");
+    let place = format!("{place}.{key}");
     Some(Problem::new(place, refused.to_string(), advice))
 }
 
@@ -66,10 +75,11 @@ fn named(config: &Config) -> Vec<(String, PathBuf)> {
             Some((format!("credential[{index}].{key}"), path?.clone()))
         })
     });
-    let certificate = config.http.certificate.iter();
-    let certificate = certificate.map(|files| ("http.key-file".to_owned(), files.key_file.clone()));
+    let certificates = certificates(config);
+    let certificates =
+        certificates.map(|(place, files)| (format!("{place}.key-file"), files.key_file.clone()));
     let all = usual.chain(accounts).chain(keys).chain(credentials);
-    let all = all.chain(certificate);
+    let all = all.chain(certificates);
     all.collect()
 }
 
@@ -103,7 +113,9 @@ mod tests {
             [sls.account.77]\naccess-key-file = \"/no/b\"\n\
             [[access-key]]\nid = \"k\"\nsecret-file = \"/no/c\"\n\
             [[credential]]\nid = \"k\"\nsecret-file = \"/no/d\"\ntoken-file = \"/no/e\"\n\
-            [http]\ncertificate-file = \"/no/f\"\nkey-file = \"/no/g\"\n";
+            [http]\ncertificate-file = \"/no/f\"\nkey-file = \"/no/g\"\n\
+            [http.signed]\naddress = \"[::]:1\"\n\
+            certificate-file = \"/no/h\"\nkey-file = \"/no/i\"\n";
         let problems = secret_problems(&config(text));
         let shown: Vec<_> = problems.iter().map(ToString::to_string).collect();
         let expected = [
@@ -113,15 +125,20 @@ mod tests {
             ("credential[0].secret-file", "/no/d"),
             ("credential[0].token-file", "/no/e"),
             ("http.key-file", "/no/g"),
+            ("http.signed.key-file", "/no/i"),
         ];
         let expected = expected.map(|(place, path)| {
             format!("{place}: {path} does not exist (write it, or correct the path)")
         });
-        let certificate = "http.certificate-file: cannot read /no/f: \
-            No such file or directory (os error 2) (write it, or correct the path)";
-        let (last, files) = shown.split_last().unwrap();
+        let certificates = [("http", "/no/f"), ("http.signed", "/no/h")].map(|(place, path)| {
+            format!(
+                "{place}.certificate-file: cannot read {path}: No such file or directory (os \
+                 error 2) (write it, or correct the path)"
+            )
+        });
+        let (files, last) = shown.split_at(expected.len());
         assert_eq!(files, expected);
-        assert_eq!(last, certificate);
+        assert_eq!(last, certificates);
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub struct Parts {
     pub query_limits: Limits,
     /// What renders the metrics.
     pub recorder: Metrics,
-    /// What becomes of the HTTP listener's connections.
+    /// What becomes of the HTTP listeners' connections.
     pub(super) connections: Arc<Connections>,
     /// The exporters' own metrics.
     pub exporters: Exporters,
@@ -239,7 +239,7 @@ impl Service {
         &self.parts.recorder
     }
 
-    /// What becomes of the HTTP listener's connections.
+    /// What becomes of the HTTP listeners' connections.
     pub(super) fn connections(&self) -> &Arc<Connections> {
         &self.parts.connections
     }

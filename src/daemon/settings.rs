@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api;
-use crate::api::CertificateFiles;
+use crate::api::{Audience, CertificateFiles};
 use crate::cache;
 use crate::config;
 use crate::config::Config;
@@ -120,20 +120,33 @@ pub(super) fn log_store(config: &Config, dir: PathBuf, budget: u64) -> logstore:
     settings
 }
 
-/// Where and how HTTP is served.
+/// Where and how HTTP is served to programs of this host.
 pub(super) fn http(config: &Config) -> api::Settings {
     let http = &config.http;
     api::Settings {
         address: http.address,
+        audience: Audience::Host,
         body_bytes_max: http.body_bytes_max,
         timeout: http.timeout,
         header_timeout: http.header_timeout,
         connections_max: http.connections_max,
+        listeners: 1 + u32::from(http.signed.is_some()),
         certificate: http.certificate.as_ref().map(certificate_files),
     }
 }
 
-/// What the HTTP listener shows.
+/// The same to whoever can sign a request, if there is a listener for them.
+pub(super) fn signed_http(config: &Config) -> Option<api::Settings> {
+    let signed = config.http.signed.as_ref()?;
+    Some(api::Settings {
+        address: signed.address,
+        audience: Audience::Signers,
+        certificate: signed.certificate.as_ref().map(certificate_files),
+        ..http(config)
+    })
+}
+
+/// What an HTTP listener shows.
 pub(super) fn certificate_files(files: &config::Certificate) -> CertificateFiles {
     CertificateFiles {
         certificate: files.certificate_file.clone(),

@@ -10,13 +10,13 @@ use reqwest::Certificate;
 use crate::support::{Daemon, PROGRAM, block_on, configure, have};
 
 /// An authority, and the files of a daemon that shows certificates of it.
-struct Secure {
+pub(crate) struct Secure {
     authority: CertifiedIssuer<'static, KeyPair>,
     dir: tempfile::TempDir,
 }
 
 impl Secure {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         // Named like what it signs, it would be taken for the same.
@@ -33,12 +33,12 @@ impl Secure {
         secure
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// Writes a new pair, each file at once.
-    fn write(&self, names: &[&str]) {
+    pub(crate) fn write(&self, names: &[&str]) {
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(names).unwrap();
@@ -68,8 +68,12 @@ impl Secure {
     fn start(&self) -> Daemon {
         let mut command = Command::new(PROGRAM);
         command.arg("run").arg("--config").arg(self.configure());
-        let authority = Certificate::from_pem(self.authority.pem().as_bytes()).unwrap();
-        Daemon::launch_trusting(command, 0, Some(authority))
+        Daemon::launch_trusting(command, 0, Some(self.trusted()))
+    }
+
+    /// Whom a client of it trusts.
+    pub(crate) fn trusted(&self) -> Certificate {
+        Certificate::from_pem(self.authority.pem().as_bytes()).unwrap()
     }
 
     fn health(&self, daemon: &Daemon, ca_file: Option<&Path>) -> Output {

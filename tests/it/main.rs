@@ -39,6 +39,8 @@ mod queries;
 mod relay;
 mod resume;
 mod sender;
+#[cfg(feature = "logstore")]
+mod signed;
 mod support;
 mod tidy;
 mod top;

@@ -47,6 +47,11 @@ impl Front {
         }
     }
 
+    /// Whether nobody is believed without a signature.
+    pub fn asks_for_signatures(&self) -> bool {
+        !self.desk.settings.credentials.is_open()
+    }
+
     /// Answers a request, whatever it is, in the API that it speaks.
     pub async fn answer(&self, request: HttpRequest) -> Response {
         let id = RequestId::new(&self.desk.settings.random);

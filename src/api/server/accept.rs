@@ -177,11 +177,11 @@ impl Hall {
         let is_taken = match look {
             Look::Same => return,
             Look::Taken => {
-                tracing::info!("the HTTP listener shows another certificate from now on");
+                tracing::info!("an HTTP listener shows another certificate from now on");
                 true
             }
             Look::Refused(error) => {
-                tracing::error!(%error, "the HTTP listener keeps its old certificate");
+                tracing::error!(%error, "an HTTP listener keeps its old certificate");
                 false
             }
         };

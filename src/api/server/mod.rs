@@ -1,4 +1,4 @@
-//! The one HTTP listener.
+//! The HTTP listeners: one for this host, and perhaps one for all others.
 
 mod accept;
 mod connections;
@@ -33,11 +33,22 @@ use super::{Backend, admin, control, guard, sls};
 pub use connections::{Closed, Connections};
 pub use tls::{BadCertificate, CertificateFiles};
 
-/// Where and how the HTTP listener serves.
+/// Whom a listener serves, and so with what.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Audience {
+    /// Programs of this host: with all there is.
+    Host,
+    /// Whoever can sign a request: with the APIs that ask everybody to.
+    Signers,
+}
+
+/// Where and how an HTTP listener serves.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Address to listen on.
     pub address: SocketAddr,
+    /// Whom it serves.
+    pub audience: Audience,
     /// Octets a request body may have.
     pub body_bytes_max: usize,
     /// Time a request may take; so long a client may also take nothing of an
@@ -48,19 +59,23 @@ pub struct Settings {
     pub header_timeout: Duration,
     /// Connections open at once.
     pub connections_max: u32,
+    /// HTTP listeners of the process, which share half of its descriptors.
+    pub listeners: u32,
     /// What is shown, for TLS; without it there is none.
     pub certificate: Option<CertificateFiles>,
 }
 
 impl Settings {
-    /// Usual limits, without TLS.
+    /// Usual limits, for programs of this host, without TLS.
     pub fn new(address: SocketAddr) -> Self {
         Self {
             address,
+            audience: Audience::Host,
             body_bytes_max: 1 << 20,
             timeout: Duration::from_secs(60),
             header_timeout: Duration::from_secs(10),
             connections_max: 1024,
+            listeners: 1,
             certificate: None,
         }
     }
@@ -83,6 +98,16 @@ struct Fronts {
     control: Option<Arc<control::Front>>,
 }
 
+impl Fronts {
+    /// Those that ask everybody for a signature.
+    fn signed(self) -> Self {
+        Self {
+            sls: self.sls.filter(|front| front.asks_for_signatures()),
+            control: self.control.filter(|front| front.asks_for_signatures()),
+        }
+    }
+}
+
 impl Server {
     /// Binds the listener.
     ///
@@ -99,6 +124,12 @@ impl Server {
             connections: Arc::default(),
             fronts: Fronts::default(),
         })
+    }
+
+    /// Counts its connections with those of another listener.
+    pub fn counting_with(mut self, connections: &Arc<Connections>) -> Self {
+        self.connections = Arc::clone(connections);
+        self
     }
 
     /// Serves the SLS API too.
@@ -134,7 +165,7 @@ impl Server {
         stop: impl Future<Output = ()> + Send + 'static,
     ) {
         let settings = &self.settings;
-        let rooms_max = connections_max(settings.connections_max);
+        let rooms_max = connections_max(settings.connections_max, settings.listeners);
         let hall = Hall {
             app: app(backend, self.fronts, settings),
             certificate: self.certificate,
@@ -158,30 +189,44 @@ impl Server {
 /// keeps one in its pool, as some do not try again.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Connections that may be open: half of the process's descriptors at most, as
-/// the log store must be able to open its files.
-fn connections_max(wanted: u32) -> u32 {
+/// Connections that may be open: those of all listeners have half of the
+/// process's descriptors at most, as the log store must be able to open its
+/// files.
+fn connections_max(wanted: u32, listeners: u32) -> u32 {
     let Ok((descriptors, _)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return wanted;
     };
-    let half = u32::try_from(descriptors / 2).unwrap_or(u32::MAX).max(1);
-    if half < wanted {
-        tracing::info!("{half} HTTP connections at most: half of the {descriptors} open files");
+    let half = u32::try_from(descriptors / 2).unwrap_or(u32::MAX);
+    let share = half.checked_div(listeners).unwrap_or(half).max(1);
+    if share < wanted {
+        tracing::info!(
+            "{share} connections at most to an HTTP listener: all have half of the {descriptors} \
+             open files"
+        );
     }
-    wanted.min(half)
+    wanted.min(share)
 }
 
+/// What a listener serves: the one place that says who is served what.
 fn app(backend: Arc<dyn Backend>, fronts: Fronts, settings: &Settings) -> Router {
-    let admin = admin::router(backend)
+    let (own, fronts) = match settings.audience {
+        Audience::Host => (own(backend, settings), fronts),
+        Audience::Signers => (Router::new(), fronts.signed()),
+    };
+    // Outermost: the fronts have limits and refusals of their own.
+    own.layer(middleware::from_fn_with_state(fronts, dispatch))
+}
+
+/// Our own paths, which nobody signs.
+fn own(backend: Arc<dyn Backend>, settings: &Settings) -> Router {
+    admin::router(backend)
         .layer(middleware::from_fn(guard::same_site))
         .layer(RequestBodyLimitLayer::new(settings.body_bytes_max))
         .layer(middleware::map_response(admin::refuse_large))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::GATEWAY_TIMEOUT,
             settings.timeout,
-        ));
-    // Outermost: the fronts have limits and refusals of their own.
-    admin.layer(middleware::from_fn_with_state(fronts, dispatch))
+        ))
 }
 
 /// Hands requests that are not for ourselves to their front.

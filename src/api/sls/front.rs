@@ -123,6 +123,11 @@ impl Front {
         }
     }
 
+    /// Whether nobody is believed without a signature.
+    pub fn asks_for_signatures(&self) -> bool {
+        !self.settings.keys.is_open()
+    }
+
     /// Answers a request.
     pub async fn answer(&self, request: HttpRequest) -> Response {
         let now = (self.settings.clock)();

@@ -89,10 +89,7 @@ fn shown() -> Config {
     }];
     shown.control.destinations = vec!["192.0.2.0/24".parse().unwrap()];
     shown.control.credentials = vec![shown_credential()];
-    shown.http.certificate = Some(Certificate {
-        certificate_file: "/etc/flowlogd/http.pem".into(),
-        key_file: "/etc/flowlogd/http.key".into(),
-    });
+    show_certificates(&mut shown.http);
     shown.logstore.dir = Some("/var/lib/flowlogd/logstore".into());
     shown.logstore.disk_budget = Some(10 << 30);
     shown.state.dir = Some("/var/lib/flowlogd".into());
@@ -130,6 +127,19 @@ fn shown() -> Config {
         spoof_source: false,
     }];
     shown
+}
+
+fn show_certificates(http: &mut Http) {
+    let files = |name: &str| Certificate {
+        certificate_file: format!("/etc/flowlogd/{name}.pem").into(),
+        key_file: format!("/etc/flowlogd/{name}.key").into(),
+    };
+    http.certificate = Some(files("http"));
+    http.signed = Some(Signed {
+        address: "0.0.0.0:9993".parse().unwrap(),
+        certificate: Some(files("signed")),
+        hosts: vec!["flows.example.net".to_owned()],
+    });
 }
 
 fn show_networks(definition: &mut Definition) {

@@ -58,7 +58,7 @@ pub(super) struct Scrape {
     sending_bytes: u64,
     /// What is copied to other collectors.
     relays: Vec<(String, RelayTotals)>,
-    /// What becomes of the HTTP listener's connections.
+    /// What becomes of the HTTP listeners' connections.
     connections: Arc<Connections>,
 }
 

@@ -236,9 +236,9 @@ const LOGSTORE: &[Metric] = table! {
 };
 
 const API: &[Metric] = table! {
-    "flowlogd_api_connections" "Connections to the HTTP listener that are open."
+    "flowlogd_api_connections" "Connections to the HTTP listeners that are open."
         Level(|now| now.connections.open());
-    "flowlogd_api_accepted_connections_total" "Connections to the HTTP listener."
+    "flowlogd_api_accepted_connections_total" "Connections to the HTTP listeners."
         Count(|now| now.connections.accepted());
     "flowlogd_api_closed_connections_total" "Those closed before their client ended them: head not sent in time, no other request, nothing of an answer taken, displaced by others while nothing came, no room, no TLS, no HTTP."
         CountBy("reason", |now| now.connections.closed().map(telling).into());

@@ -9,7 +9,16 @@ use crate::api::server::tests::Silent;
 
 /// Has a client ask a server, which ends thereafter.
 async fn served(front: Option<Front>, ask: impl AsyncFnOnce(reqwest::Client, String)) {
+    served_to(api::Audience::Host, front, ask).await;
+}
+
+async fn served_to(
+    audience: api::Audience,
+    front: Option<Front>,
+    ask: impl AsyncFnOnce(reqwest::Client, String),
+) {
     let settings = api::Settings {
+        audience,
         body_bytes_max: 1 << 10,
         timeout: Duration::from_secs(5),
         ..api::Settings::new("127.0.0.1:0".parse().unwrap())
@@ -67,6 +76,46 @@ async fn without_a_control_front_other_paths_are_nobodys() {
         let nobodys = get(&client, format!("{base}/none")).await;
         assert_eq!(nobodys.0, 404);
         assert!(nobodys.1.contains("not-found"), "{}", nobodys.1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_has_to_sign_is_served_nothing_that_nobody_signs() {
+    let memory = Arc::new(Memory::new(State::default()));
+    let nothing = (404, String::new());
+    let unsigned = [
+        "/metrics",
+        "/healthz",
+        "/readyz",
+        "/version",
+        "/console",
+        "/api/v1/exporters",
+        "/api/v1/query",
+    ];
+    let asked = Sent::sag("DescribeFlowLogs", "").target;
+    let closed = front_of(&memory, settings(ours()));
+    served_to(
+        api::Audience::Signers,
+        Some(closed),
+        async |client, base| {
+            for path in unsigned {
+                let answer = get(&client, format!("{base}{path}")).await;
+                assert_eq!(answer, nothing, "{path}");
+            }
+            let refused = get(&client, format!("{base}{asked}")).await;
+            assert_eq!(refused.0, 400);
+            assert!(refused.1.contains("MissingAccessKeyId"), "{}", refused.1);
+        },
+    )
+    .await;
+    // Where nobody is asked for a signature, nobody is served.
+    let open = front_of(&memory, settings(Credentials::open()));
+    served_to(api::Audience::Signers, Some(open), async |client, base| {
+        for path in unsigned.into_iter().chain([asked.as_str()]) {
+            let answer = get(&client, format!("{base}{path}")).await;
+            assert_eq!(answer, nothing, "{path}");
+        }
     })
     .await;
 }
