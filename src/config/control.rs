@@ -24,6 +24,8 @@ pub struct Control {
     pub destinations: Vec<Prefix>,
     /// SLS project that stands for Tencent Cloud's log service.
     pub cls_project: Option<String>,
+    /// Whether a key may call no more often than at the vendors.
+    pub has_rates: bool,
     /// How far the times in Tencent's answers are ahead of UTC, in seconds.
     pub utc_offset_s: i32,
     /// How far the time of an Alibaba Cloud request may be from ours.
@@ -70,6 +72,7 @@ impl Default for Control {
             resource_group: RESOURCE_GROUP.to_owned(),
             destinations: Vec::new(),
             cls_project: None,
+            has_rates: false,
             utc_offset_s: UTC_OFFSET_S,
             alibaba_window: ALIBABA_WINDOW,
             tencent_window: TENCENT_WINDOW,
@@ -95,6 +98,7 @@ impl Control {
                 .list("destinations", |value| value.parsed(""))
                 .unwrap_or_default(),
             cls_project: table.text("cls-project"),
+            has_rates: table.boolean("rate-limits").unwrap_or(default.has_rates),
             utc_offset_s: table
                 .integer("tencent-utc-offset-s", 0..=50_400)
                 .unwrap_or(default.utc_offset_s),

@@ -52,6 +52,7 @@ pub(super) fn apis(config: &Config, service: &Arc<Service>) -> Result<Arc<Front>
     let rules = Rules { sag, ecr, vpc };
     let settings = Settings {
         window,
+        has_rates: config.control.has_rates,
         ..Settings::new(credentials(control)?, rules, clock, Arc::new(random))
     };
     let control = Arc::new(Way(Arc::clone(service)));

@@ -11,6 +11,7 @@ use axum::response::Response;
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::pace::Pace;
 use super::{Control, Desk, Raw, Rejection, Request, RequestId, Settings};
 use crate::api::auth::Replays;
 use crate::api::auth::control::{Api, Proof, Scheme, verify};
@@ -42,6 +43,7 @@ impl Front {
             open: Semaphore::new(open_bytes_max.min(Semaphore::MAX_PERMITS)),
             desk: Desk {
                 control,
+                pace: settings.has_rates.then(|| Arc::new(Pace::new())),
                 settings: Arc::new(settings),
             },
         }

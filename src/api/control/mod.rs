@@ -18,6 +18,7 @@
 mod audit;
 mod change;
 mod front;
+mod pace;
 mod raw;
 mod request;
 mod settings;
@@ -38,6 +39,7 @@ pub use front::Front;
 pub use settings::{EcrRules, Random, Rules, SagRules, Settings, VpcRules};
 
 pub(super) use change::{Change, Done, Failed};
+pub(super) use pace::Rate;
 pub(super) use raw::{PARAMETERS_MAX, Raw};
 pub(super) use request::{Desk, Rejection, Request, RequestId};
 

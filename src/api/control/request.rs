@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Control, Random, Raw, Settings};
+use super::pace::Pace;
+use super::{Control, Random, Rate, Raw, Settings};
 use crate::api::auth::control::{Denial, Proof, Scheme};
 use crate::api::body::Unread;
 
@@ -14,6 +15,8 @@ use crate::api::body::Unread;
 pub(in crate::api) struct Desk {
     pub(in crate::api) control: Arc<dyn Control>,
     pub(in crate::api) settings: Arc<Settings>,
+    /// What is called how often, if that matters.
+    pub(super) pace: Option<Arc<Pace>>,
 }
 
 /// A request that was read and judged, as far as that went.
@@ -31,6 +34,23 @@ impl Request<'_> {
     /// Milliseconds since 1970.
     pub(in crate::api) fn now_ms(&self) -> u64 {
         u64::try_from(self.now.as_millisecond()).unwrap_or_default()
+    }
+
+    /// Counts a call of an action, `product:Action`, that is believed.
+    ///
+    /// # Errors
+    /// The caller's key calls it more often than it may.
+    pub(in crate::api) fn count(
+        &self,
+        proof: Proof<'_>,
+        action: &str,
+        rate: Rate,
+    ) -> Result<(), Rejection> {
+        let Some(pace) = &self.desk.pace else {
+            return Ok(());
+        };
+        let key_id = proof.credential.map_or("", |credential| &credential.id);
+        Ok(pace.count(key_id, action, rate, self.now_ms())?)
     }
 }
 

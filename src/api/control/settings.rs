@@ -17,6 +17,8 @@ pub struct Settings {
     pub window: Window,
     /// Nonces that are kept for each key.
     pub replays_max: usize,
+    /// Whether a key may call no more often than at the vendors.
+    pub has_rates: bool,
     /// Octets of a body.
     pub body_bytes_max: usize,
     /// Time a body may take to come.
@@ -49,6 +51,7 @@ impl Settings {
             credentials,
             window: Window::default(),
             replays_max: Replays::NONCES_MAX,
+            has_rates: false,
             body_bytes_max: Self::BODY_BYTES_MAX,
             body_timeout: Self::BODY_TIMEOUT,
             clock,
@@ -66,6 +69,7 @@ impl fmt::Debug for Settings {
             .field("credentials", &self.credentials)
             .field("window", &self.window)
             .field("replays_max", &self.replays_max)
+            .field("has_rates", &self.has_rates)
             .field("body_bytes_max", &self.body_bytes_max)
             .field("body_timeout", &self.body_timeout)
             .field("sag", &self.sag)

@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::{Call, Tree};
 use crate::api::auth::Product;
 use crate::api::auth::control::Proof;
-use crate::api::control::{Change, Request};
+use crate::api::control::{Change, Rate, Request};
 use crate::flowlog::control::Ids;
 use crate::flowlog::control::Inventory;
 use crate::flowlog::control::State;
@@ -39,6 +39,17 @@ const ACTIONS: [(&str, Action); 6] = [
     ("DescribeFlowLogs", Action::Describe),
     ("ModifyFlowLogAttribute", Action::Write(Write::Modify)),
 ];
+
+/// Calls of an action in a minute, as documented for those that only look, and
+/// for all others.
+const READS: Rate = Rate {
+    calls: 300,
+    period_ms: 60_000,
+};
+const WRITES: Rate = Rate {
+    calls: 120,
+    ..READS
+};
 
 /// What can be asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,6 +77,12 @@ pub(super) async fn answer(
         .find(|(name, _)| *name == documented)
         .ok_or_else(Failure::no_action)?;
     let right = format!("expressconnectrouter:{name}");
+    let rate = match action {
+        Action::Describe => READS,
+        Action::Write(_) => WRITES,
+    };
+    let counted = request.count(proof, &right, rate);
+    counted.map_err(|rejection| Failure::rejected(&rejection, request.scheme))?;
     let allowed = Call::allowed(proof, Product::ExpressConnectRouter, name, &right);
     let params = Params(Call::new(request, proof));
     let settings = Arc::clone(&request.desk.settings);

@@ -3,6 +3,7 @@
 mod captured;
 mod gateways;
 mod kept;
+mod paced;
 mod proof;
 mod refused;
 mod rejected;

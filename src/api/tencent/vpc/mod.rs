@@ -13,7 +13,7 @@ use super::params::Params;
 use super::{Edition, Tree};
 use crate::api::auth::Product;
 use crate::api::auth::control::Proof;
-use crate::api::control::{Change, Request};
+use crate::api::control::{Change, Rate, Request};
 use crate::flowlog::control::Ids;
 use crate::flowlog::control::Inventory;
 use crate::flowlog::control::State;
@@ -31,6 +31,13 @@ const ACTIONS: [(&str, Action, bool); 7] = [
     ("EnableFlowLogs", Action::Write(Write::Enable), false),
     ("ModifyFlowLogAttribute", Action::Write(Write::Modify), true),
 ];
+
+/// Calls of an action in a second, as documented for API 3.0. They count
+/// together with those of 2.0.
+const RATE: Rate = Rate {
+    calls: 20,
+    period_ms: 1_000,
+};
 
 /// What can be asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -53,12 +60,14 @@ pub(super) async fn answer(
     let (name, action, _) = actions
         .find(|(name, _, is_old)| *name == action && (*is_old || edition == Edition::V3))
         .ok_or_else(|| Failure::no_action(action))?;
+    let right = format!("vpc:{name}");
+    let counted = request.count(proof, &right, RATE);
+    counted.map_err(|rejection| Failure::from(&rejection))?;
     let credential = proof.credential;
     let account = credential.and_then(|credential| credential.account_uid.as_deref());
     let params = Params::new(request, edition, account.unwrap_or_default());
     let params = params.map_err(|rejection| Failure::from(&rejection))?;
     let call = Call::new(params, &request.desk.settings.vpc, request.now_ms());
-    let right = format!("vpc:{name}");
     let allowed = if proof.may(Product::Vpc, name) {
         Ok(())
     } else {
