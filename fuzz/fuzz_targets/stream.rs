@@ -113,16 +113,24 @@ impl Consumer<Plan> for Checker {
     fn data(&mut self, scope: &Scope<'_>, known: &Known<Plan>, set: DataSet<'_>) {
         let mut octets = 0;
         let mut records = 0;
+        let mut plain = Vec::new();
         for record in known.template.split(set.body) {
             let Ok(record) = record else {
                 panic!("only well-formed records are handed on");
             };
             octets += record.len();
             records += 1;
-            known.plan.decode(scope, record, &mut |flow, _| {
+            known.plan.decode(scope, record, &mut |flow, detail| {
                 assert!(flow.start_ms <= flow.end_ms);
+                plain.push((*flow, detail.cloned()));
             });
         }
+        let mut all = Vec::new();
+        let (template, body) = (&known.template, set.body);
+        known.plan.decode_all(template, scope, body, &mut |flow, detail| {
+            all.push((*flow, detail.cloned()));
+        });
+        assert_eq!(all, plain);
         assert_eq!(records, set.records);
         assert_eq!(octets, set.body.len());
     }

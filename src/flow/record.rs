@@ -165,6 +165,7 @@ impl Presence {
 
 /// One flow: what a Data Record says, or what the cache merged of many.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(C)]
 pub struct FlowRecord {
     /// What makes it this flow.
     pub key: FlowKey,

@@ -87,17 +87,14 @@ impl Intake {
             return;
         }
         way.terms.read_in_part(known.plan.faults(), set.records);
-        for record in known.template.split(set.body) {
-            let Ok(record) = record else { return };
-            known.plan.decode(scope, record, &mut |flow, detail| {
-                if flow.flags.contains(RecordFlags::NSEL) {
-                    nsel.settle(flow, detail, &mut |flow, detail| {
-                        way.route(verdict, flow, detail);
-                    });
-                } else {
-                    way.route(verdict, flow, detail);
-                }
-            });
-        }
+        let mut take = |flow: &_, detail: Option<&_>| way.route(verdict, flow, detail);
+        let (template, plan) = (&known.template, &known.plan);
+        plan.decode_all(template, scope, set.body, &mut |flow, detail| {
+            if flow.flags.contains(RecordFlags::NSEL) {
+                nsel.settle(flow, detail, &mut take);
+            } else {
+                take(flow, detail);
+            }
+        });
     }
 }

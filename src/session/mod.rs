@@ -46,6 +46,8 @@ pub use options::Options;
 pub use origins::{Belief, Origin};
 pub use persist::{ImageError, Imported};
 pub use said::is_heard;
+#[cfg(test)]
+pub(crate) use sampling::SamplerScope;
 pub use sampling::{SamplerLookup, Samplers, SamplingPolicy, SamplingRate};
 pub use sequence::SequenceCounts;
 pub use sessions::Sessions;

@@ -149,6 +149,12 @@ impl Samplers {
         (found.unwrap_or(SamplingRate::UNSAMPLED), found.is_some())
     }
 
+    /// Whether records of one Template may have different rates though they say
+    /// nothing of themselves.
+    pub fn differs_by_interface(&self) -> bool {
+        !self.interfaces.is_empty()
+    }
+
     /// Rates in records that were ignored because they are none (P-212).
     pub fn rejected(&self) -> u64 {
         self.rejected.get()

@@ -3,6 +3,7 @@
 use crate::element::ElementId;
 use crate::flow::Event;
 use crate::flow::Presence;
+use crate::flow::RecordFlags;
 use crate::flow::plan::fields::Field;
 use crate::flow::plan::fields::Place;
 use crate::flow::plan::rules::Rule;
@@ -115,6 +116,18 @@ impl Counters {
             }
             Self::Teardown => const { &[value(85, Slot::Octets)] },
             Self::Missing => &[],
+        }
+    }
+}
+
+impl Counters {
+    /// What is to be said of records that have these.
+    pub(super) fn flags(self) -> RecordFlags {
+        match self {
+            Self::Totals => RecordFlags::TOTALS,
+            Self::Deltas | Self::Directional | Self::Teardown | Self::Missing => {
+                RecordFlags::empty()
+            }
         }
     }
 }

@@ -16,6 +16,8 @@ use crate::flow::plan::slot::Slot;
 use crate::flow::plan::slot::Slots;
 use crate::session::Origin;
 use crate::session::Scope;
+use crate::wire::Layout;
+use crate::wire::Template;
 
 impl Plan {
     /// Reads one record and hands on what it says: no, one or two records.
@@ -33,15 +35,54 @@ impl Plan {
         emit: &mut impl FnMut(&FlowRecord, Option<&Detail>),
     ) {
         if let [_] = *self.runs {
-            let frame = Frame {
-                record,
-                bases: &[0],
-                variable: &[],
-            };
-            self.decode_frame(scope, &frame, emit);
+            self.decode_frame(scope, &Frame::fixed(record), emit);
         } else {
             let cuts = Cuts::of(record, &self.runs);
             self.decode_frame(scope, &cuts.frame(record), emit);
+        }
+    }
+
+    /// Reads all records of a Data Set as [`Self::decode`] would one by one.
+    ///
+    /// `records` are octets as [`Template::split`] takes them.
+    #[inline]
+    pub fn decode_all(
+        &self,
+        template: &Template,
+        scope: &Scope<'_>,
+        records: &[u8],
+        emit: &mut impl FnMut(&FlowRecord, Option<&Detail>),
+    ) {
+        let shape = &self.shape;
+        match (&self.quick, template.layout) {
+            (Some(quick), Layout::Fixed(length)) if self.detail.is_empty() => {
+                let records = records.chunks_exact(length);
+                quick.each(shape, scope, records, |_, flow| emit(flow, None));
+            }
+            (Some(quick), Layout::Fixed(_) | Layout::Variable(_)) => {
+                let records = template.split(records).map_while(Result::ok);
+                quick.each(shape, scope, records, |record, flow| {
+                    let detail = self.detail_beside(record);
+                    emit(flow, detail.as_ref());
+                });
+            }
+            (None, _) | (_, Layout::Empty) => {
+                for record in template.split(records).map_while(Result::ok) {
+                    self.decode(scope, record, emit);
+                }
+            }
+        }
+    }
+
+    /// What a plain flow has beside its record, if anything.
+    fn detail_beside(&self, record: &[u8]) -> Option<Detail> {
+        if self.detail.is_empty() {
+            None
+        } else if let [_] = *self.runs {
+            Some(self.detail.of_flow(&Frame::fixed(record)))
+        } else {
+            let cuts = Cuts::of(record, &self.runs);
+            Some(self.detail.of_flow(&cuts.frame(record)))
         }
     }
 

@@ -231,6 +231,15 @@ pub(super) struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
+    /// A record without variable-length fields.
+    pub(super) fn fixed(record: &'a [u8]) -> Self {
+        Self {
+            record,
+            bases: &[0],
+            variable: &[],
+        }
+    }
+
     fn octets(&self, place: Place) -> Option<&'a [u8]> {
         match place {
             Place::Fixed(span) => span.octets(self.record, self.bases),

@@ -164,27 +164,18 @@ impl Shape {
         }
     }
 
-    /// Ports; for ICMP the second is type * 256 + code. P-018, P-207.
-    ///
-    /// Elements of their own come first. Without, some Cisco v5 exporters have
-    /// type and code in the source port, their octets swapped.
+    /// Ports; for ICMP the second is type * 256 + code.
     #[inline]
     fn ports(&self, protocol: u8, slots: &Slots) -> (u16, u16) {
         let (src, dst) = (slots.u16(Slot::SrcPort), slots.u16(Slot::DstPort));
         if !is_icmp(protocol) {
             return (src, dst);
         }
-        if self.icmp {
-            let [_, kind] = slots.u16(Slot::IcmpType).to_be_bytes();
-            let [_, code] = slots.u16(Slot::IcmpCode).to_be_bytes();
-            let both = slots.u16(Slot::Icmp) | u16::from_be_bytes([kind, code]);
-            return (src, both);
-        }
-        match (src, dst) {
-            (src, 0) => (0, src.swap_bytes()),
-            (src, dst) if src == dst.swap_bytes() => (0, dst),
-            ports => ports,
-        }
+        let icmp = self.icmp.then(|| {
+            let (kind, code) = (slots.u8(Slot::IcmpType), slots.u8(Slot::IcmpCode));
+            slots.u16(Slot::Icmp) | u16::from_be_bytes([kind, code])
+        });
+        ports(src, dst, icmp)
     }
 
     /// What tells one pair of VRFs from another in a key.
@@ -214,12 +205,7 @@ impl Shape {
     /// Octets and packets, and what is to be said of them.
     #[inline]
     fn count(&self, slots: &Slots) -> (u64, u64, RecordFlags) {
-        let totals = match self.counters {
-            Counters::Totals => RecordFlags::TOTALS,
-            Counters::Deltas | Counters::Directional | Counters::Teardown | Counters::Missing => {
-                RecordFlags::empty()
-            }
-        };
+        let totals = self.counters.flags();
         let (octets, packets) = (slots.get(Slot::Octets), slots.get(Slot::Packets));
         let post = (slots.get(Slot::PostOctets), slots.get(Slot::PostPackets));
         // P-506: what the exporter counted behind the middlebox, only where it
@@ -240,9 +226,30 @@ impl Shape {
             packet_interval: given(shape.packet_interval, Slot::PacketInterval),
             packet_space: given(shape.packet_space, Slot::PacketSpace),
             selector: given(shape.selector, Slot::Selector),
-            template: self.template,
-            interface: self.present.contains(Presence::IN_IF).then_some(in_if),
+            ..self.lookup(Some(in_if))
         }
+    }
+
+    /// What records that say nothing of their sampling are looked up by.
+    pub(super) fn lookup(&self, in_if: Option<u32>) -> SamplerLookup {
+        SamplerLookup {
+            template: self.template,
+            interface: in_if.filter(|_| self.present.contains(Presence::IN_IF)),
+            ..SamplerLookup::default()
+        }
+    }
+}
+
+/// The ports of an ICMP record, the second being type * 256 + code. P-018, P-207.
+///
+/// Elements of their own come first. Without, some Cisco v5 exporters have
+/// type and code in the source port, their octets swapped.
+pub(super) fn ports(src: u16, dst: u16, icmp: Option<u16>) -> (u16, u16) {
+    match (icmp, src, dst) {
+        (Some(icmp), src, _) => (src, icmp),
+        (None, src, 0) => (0, src.swap_bytes()),
+        (None, src, dst) if src == dst.swap_bytes() => (0, dst),
+        (None, src, dst) => (src, dst),
     }
 }
 
@@ -260,9 +267,11 @@ fn joined([high, low]: [u64; 2]) -> u128 {
     (u128::from(high) << 64) | u128::from(low)
 }
 
-/// Flags without the 4 bits of the data offset (P-204); YAF's are those of the
-/// first packet and the union of the others.
+/// YAF's flags are those of the first packet and the union of the others.
 fn tcp_flags(slots: &Slots) -> u16 {
     let yaf = slots.u16(Slot::InitialTcpFlags) | slots.u16(Slot::UnionTcpFlags);
-    (slots.u16(Slot::TcpFlags) | yaf) & 0x0fff
+    (slots.u16(Slot::TcpFlags) | yaf) & TCP_FLAGS
 }
+
+/// Without the 4 bits of the data offset (P-204).
+pub(super) const TCP_FLAGS: u16 = 0x0fff;

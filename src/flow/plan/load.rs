@@ -40,7 +40,7 @@ struct Straight {
 
 /// Eight octets around a field, and what leaves only the field of them.
 #[derive(Clone, Copy, Debug)]
-struct Window {
+pub(super) struct Window {
     mask: u64,
     offset: u16,
     shift: u8,
@@ -118,7 +118,7 @@ impl Straight {
 
 impl Window {
     /// The window ends where the field ends, or begins where the record begins.
-    fn around(load: &Load) -> Self {
+    pub(super) fn around(load: &Load) -> Self {
         let Span { offset, width, .. } = load.span;
         let end = offset.saturating_add(width);
         let after = 8_u16.saturating_sub(end) * 8;
@@ -131,7 +131,7 @@ impl Window {
     }
 
     #[inline]
-    fn load(&self, record: &[u8]) -> u64 {
+    pub(super) fn load(&self, record: &[u8]) -> u64 {
         let tail = record.get(usize::from(self.offset)..);
         let Some(octets) = tail.and_then(|tail| tail.first_chunk()) else {
             return 0;

@@ -10,9 +10,12 @@ mod decode;
 mod detail;
 mod fields;
 mod finish;
+mod image;
 mod load;
 mod origin;
+mod quick;
 mod rules;
+mod shuffle;
 mod slot;
 mod times;
 
@@ -31,6 +34,7 @@ use finish::Shape;
 use load::Load;
 use load::Loads;
 use origin::OriginPlan;
+use quick::Quick;
 use rules::Loaded;
 use rules::RULES;
 use slot::Slot;
@@ -60,6 +64,8 @@ pub struct Plan {
     content: Content,
     shape: Shape,
     loads: Loads,
+    /// The way of plain flows, if it is open to them.
+    quick: Option<Box<Quick>>,
     /// The way back, if the records are biflows (P-310).
     back: Option<(Shape, Loads)>,
     detail: DetailPlan,
@@ -117,9 +123,13 @@ impl session::Plan for Plan {
             TemplateKind::Data => OriginPlan::of(&fields.all),
             TemplateKind::Options => OriginPlan::default(),
         };
+        let quick = (content == Content::Flow && back.is_none() && !has(&fields.all, &[230]))
+            .then(|| Quick::of(&loaded.loads, &shape, *fields.runs.first()?))
+            .flatten();
         Self {
             content,
             shape,
+            quick: quick.map(Box::new),
             back,
             faults: Faults {
                 opaque: opaque + detail.opaque + origin.opaque,
@@ -154,8 +164,12 @@ impl Plan {
     /// Octets it occupies beside its own size.
     fn heap(&self) -> usize {
         let back = self.back.as_ref().map_or(0, |(_, loads)| loads.heap());
+        let quick = self
+            .quick
+            .as_ref()
+            .map_or(0, |quick| size_of::<Quick>() + quick.heap());
         let lists = self.loads.heap() + self.detail.heap() + self.origin.heap();
-        lists + back + size_of_val(&*self.runs)
+        lists + quick + back + size_of_val(&*self.runs)
     }
 
     /// Fields of the Template that its records are read without.

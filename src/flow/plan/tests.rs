@@ -75,7 +75,8 @@ fn clock() -> Clock {
     clock
 }
 
-fn run(plan: &Plan, record: &[u8]) -> Decoded {
+/// What a record says: once by itself, and as one of three of a Data Set.
+fn run(template: &Template, plan: &Plan, record: &[u8]) -> Decoded {
     let clock = clock();
     let sampling = Samplers::new(SamplingPolicy::default());
     let scope = Scope {
@@ -89,6 +90,18 @@ fn run(plan: &Plan, record: &[u8]) -> Decoded {
     plan.decode(&scope, record, &mut |record, detail| {
         decoded.push((*record, detail.cloned()));
     });
+    let mut all = Vec::new();
+    if template.split(record).map_while(Result::ok).eq([record]) {
+        plan.decode_all(
+            template,
+            &scope,
+            &record.repeat(3),
+            &mut |record, detail| {
+                all.push((*record, detail.cloned()));
+            },
+        );
+        assert_eq!(all, [&decoded[..]; 3].concat());
+    }
     decoded
 }
 
@@ -96,7 +109,8 @@ fn decode_wanting(fields: &[Octets<'_>], wanted: &[ElementId]) -> Decoded {
     let length = |octets: &[u8]| u16::try_from(octets.len()).unwrap();
     let specifiers: Vec<_> = fields.iter().map(|(id, v)| (*id, length(v))).collect();
     let record: Vec<u8> = fields.iter().flat_map(|(_, v)| v.to_vec()).collect();
-    run(&plan_of(&template_of(&specifiers), wanted), &record)
+    let template = template_of(&specifiers);
+    run(&template, &plan_of(&template, wanted), &record)
 }
 
 fn decode(fields: &[Octets<'_>]) -> Decoded {
@@ -137,4 +151,5 @@ mod extras;
 mod keys;
 mod nsel;
 mod origins;
+mod quick;
 mod values;

@@ -8,10 +8,11 @@ use crate::flow::plan::slot::Slot;
 use crate::flow::plan::slot::Slots;
 use crate::session::Clock;
 use crate::session::RawTimes;
+use crate::session::Times;
 
 /// Units of absolute times.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Unit {
+pub(super) enum Unit {
     Seconds,
     Milliseconds,
     /// NTP's 32.32 fixed point, as micro- and nanoseconds are sent (P-202).
@@ -122,6 +123,27 @@ impl TimeShape {
         }
     }
 
+    /// What is simple about it, if anything is.
+    pub(super) fn stamps(self) -> Option<Stamps> {
+        let of = |stamps, shape: Self| (self == shape).then_some(stamps);
+        let uptimes = Self {
+            start_uptime: true,
+            end_uptime: true,
+            ..Self::default()
+        };
+        let dates = |unit| Self {
+            start: Some(unit),
+            end: Some(unit),
+            ..Self::default()
+        };
+        let dated = |unit| of(Stamps::Dates(unit), dates(unit));
+        of(Stamps::Uptimes, uptimes)
+            .or_else(|| dated(Unit::Seconds))
+            .or_else(|| dated(Unit::Milliseconds))
+            .or_else(|| dated(Unit::Ntp))
+            .or_else(|| of(Stamps::None, Self::default()))
+    }
+
     /// The times of one record.
     #[inline]
     pub(super) fn raw(self, slots: &Slots, clock: &Clock) -> RawTimes {
@@ -159,6 +181,40 @@ fn duration_ms(slots: &Slots) -> u64 {
         0 => slots.get(Slot::DurationUs) / 1_000,
         duration => duration,
     }
+}
+
+/// Which times records have, if they have simply both or none.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Stamps {
+    /// 22 and 21.
+    Uptimes,
+    /// Start and end since 1970.
+    Dates(Unit),
+    /// None at all.
+    None,
+}
+
+impl Stamps {
+    /// When a flow was, by start and end as they were sent.
+    #[inline]
+    pub(super) fn times(self, start: u64, end: u64, clock: &Clock) -> Times {
+        match self {
+            Self::Uptimes => clock.between_uptimes(low(start), low(end)),
+            Self::Dates(Unit::Milliseconds) => clock.between_dates(start, end),
+            Self::Dates(unit) => {
+                let date = |time| unit.to_ms(time, clock);
+                clock.between_dates(date(start), date(end))
+            }
+            Self::None => clock.resolve(&RawTimes::default()),
+        }
+    }
+}
+
+/// The low half.
+fn low(time: u64) -> u32 {
+    #[expect(clippy::cast_possible_truncation, reason = "uptimes are modulo 2^32")]
+    let low = time as u32;
+    low
 }
 
 impl Unit {

@@ -105,7 +105,7 @@ fn variable_lengths_move_what_follows() {
             &[0, 0, 0, 5],
         ]
         .concat();
-        let (flow, detail) = one(run(&plan, &record));
+        let (flow, detail) = one(run(&template, &plan, &record));
         assert_eq!(
             (flow.key.src, flow.key.dst),
             (v4(10, 0, 0, 1), v4(10, 0, 0, 2))
@@ -117,12 +117,10 @@ fn variable_lengths_move_what_follows() {
 
 #[test]
 fn a_counter_of_variable_length_is_not_read() {
-    let plan = plan_of(
-        &template_of(&[(ie(8), 4), (ie(12), 4), (ie(1), VARIABLE), (ie(2), 1)]),
-        &[],
-    );
+    let template = template_of(&[(ie(8), 4), (ie(12), 4), (ie(1), VARIABLE), (ie(2), 1)]);
+    let plan = plan_of(&template, &[]);
     assert_eq!(plan.faults().opaque, 1);
-    let (record, _) = one(run(&plan, &[1, 1, 1, 1, 2, 2, 2, 2, 2, 9, 9, 3]));
+    let (record, _) = one(run(&template, &plan, &[1, 1, 1, 1, 2, 2, 2, 2, 2, 9, 9, 3]));
     assert_eq!((record.octets, record.packets), (0, 3));
 }
 
@@ -138,9 +136,13 @@ fn fields_behind_too_many_variable_ones_are_counted() {
 #[test]
 fn extra_elements_end_at_their_maximum() {
     let fields: Vec<_> = (1_000..1_200).map(|id| (ie(id), 1)).collect();
-    let plan = plan_of(&template_of(&fields), &[]);
+    let template = template_of(&fields);
+    let plan = plan_of(&template, &[]);
     assert_eq!(plan.faults().unkept, 72);
-    assert_eq!(one(run(&plan, &[1; 200])).1.unwrap().extra.len(), 128);
+    assert_eq!(
+        one(run(&template, &plan, &[1; 200])).1.unwrap().extra.len(),
+        128
+    );
 }
 
 #[test]

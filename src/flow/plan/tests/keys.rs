@@ -197,7 +197,7 @@ fn a_field_of_impossible_length_is_not_read() {
     ]);
     let plan = plan_of(&template, &[]);
     assert_eq!(plan.faults().opaque, 3);
-    let (record, _) = one(run(&plan, &[1; 30]));
+    let (record, _) = one(run(&template, &plan, &[1; 30]));
     assert_eq!(record.key.present, Presence::DST);
     assert_eq!(record.key.in_if, 0);
     assert_eq!(record.octets, 0x0101_0101);
