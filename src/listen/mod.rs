@@ -4,7 +4,8 @@
 //! service manager passed. Each lane owns its [`LaneSockets`], a blocking poll
 //! set, on its own thread: [`LaneSockets::receive`] waits for datagrams, for a
 //! [`Waker`] or for a timeout, whichever comes first. Each lane's [`Relay`]
-//! sends copies of what came to other collectors.
+//! sends copies of what came to other collectors; [`send_datagrams`] sends what
+//! was made here.
 //!
 //! * All datagrams of an exporter are received by the same lane, whatever
 //!   their source port: a classic BPF program in the kernel sees to it.
@@ -19,6 +20,7 @@ mod lane;
 mod lookup;
 mod own;
 mod relay;
+mod send;
 mod socket;
 mod steer;
 
@@ -40,6 +42,9 @@ pub use relay::RelayRule;
 pub use relay::RelayTable;
 pub use relay::RelayTotals;
 pub use relay::may_spoof;
+pub use relay::packet;
+pub use send::SEND_MAX;
+pub use send::send_datagrams;
 pub use socket::BindError;
 pub use socket::Bound;
 pub use socket::DATAGRAM_BYTES_MAX;

@@ -89,12 +89,9 @@ impl Header {
     fn push_udp(&mut self, (from, to): (u16, u16), udp_bytes: u16, others: u64) {
         // The length counts twice: in the pseudo header too.
         let own = [from, to, udp_bytes, udp_bytes, UDP.into()];
-        let mut sum = others + own.into_iter().map(u64::from).sum::<u64>();
-        while sum > u16::MAX.into() {
-            sum = (sum & 0xffff) + (sum >> 16);
-        }
+        let sum = others + own.into_iter().map(u64::from).sum::<u64>();
         // 0 would say that there is none.
-        let checksum = match u16::try_from(sum).map_or(0, |sum| !sum) {
+        let checksum = match checksum(sum) {
             0 => u16::MAX,
             checksum => checksum,
         };
@@ -110,6 +107,40 @@ impl Header {
             self.length = end;
         }
     }
+}
+
+/// A datagram as an IP packet, as a capture has it: nothing is left to the kernel.
+///
+/// # Errors
+///
+/// The addresses are of two families, or the octets are too many for one IP
+/// datagram.
+pub fn packet(from: SocketAddr, to: SocketAddr, octets: &[u8]) -> Result<Vec<u8>, RelayDrop> {
+    let mut packet = Header::new(from, to, octets)?.octets().to_vec();
+    packet.extend_from_slice(octets);
+    if from.is_ipv4() {
+        let length = u16::try_from(packet.len()).map_err(|_| RelayDrop::TooLong)?;
+        put(&mut packet, 2, length);
+        let header = packet.get(..V4_BYTES).unwrap_or_default();
+        let checksum = checksum(sum(header));
+        put(&mut packet, 10, checksum);
+    }
+    Ok(packet)
+}
+
+fn put(packet: &mut [u8], at: usize, number: u16) {
+    let room = packet.get_mut(at..).and_then(|room| room.first_chunk_mut());
+    if let Some(room) = room {
+        *room = number.to_be_bytes();
+    }
+}
+
+/// The complement of a sum, once it is folded. RFC 1071 §1.
+fn checksum(mut sum: u64) -> u16 {
+    while sum > u16::MAX.into() {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    u16::try_from(sum).map_or(0, |sum| !sum)
 }
 
 /// Octets of a UDP datagram, if it fits behind so many of the IP header that
@@ -188,6 +219,17 @@ mod tests {
         let checksum = u16::from_be_bytes([plain[26], plain[27]]);
         let again = header("0.0.0.1:0", "0.0.0.0:0", &checksum.to_be_bytes()).unwrap();
         assert_eq!(again[26..28], [0xff, 0xff]);
+    }
+
+    /// RFC 791 §3.1: the words of the header add up to 0xffff.
+    #[test]
+    fn a_packet_of_a_capture_has_length_and_checksum() {
+        let from = "192.0.2.7:2055".parse().unwrap();
+        let packet = packet(from, "198.51.100.9:9995".parse().unwrap(), b"abc").unwrap();
+        assert_eq!(packet[..4], [0x45, 0, 0, 31]);
+        assert_eq!(packet[28..], *b"abc");
+        assert_eq!(checksum(sum(&packet[..20])), 0);
+        assert_ne!(packet[10..12], [0, 0]);
     }
 
     #[test]
