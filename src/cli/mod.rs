@@ -22,13 +22,18 @@ mod journal;
 mod man;
 mod output;
 mod parts;
+mod process;
 mod progress;
 mod query;
+mod random;
 mod replay;
 #[cfg(feature = "logstore")]
 mod run;
 pub mod simulation;
 mod source;
+mod target;
+#[cfg(test)]
+mod testing;
 mod text;
 mod top;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::thread;
@@ -14,9 +14,10 @@ use crate::cli::Failure;
 use crate::cli::capture::Capture;
 use crate::cli::capture::Captured;
 use crate::cli::progress::Progress;
-
-/// Sockets at most: exporters beyond it share one.
-const SOCKETS_MAX: usize = 256;
+use crate::cli::target::SOCKETS_MAX;
+use crate::cli::target::any;
+use crate::cli::target::connect;
+use crate::cli::target::resolve;
 
 /// Send the datagrams of a capture to a collector
 #[derive(Debug, clap::Args)]
@@ -48,13 +49,6 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         replay.round(args)?;
     }
     Ok(writeln!(io::stdout(), "{}", replay.summary())?)
-}
-
-fn resolve(target: &str) -> Result<SocketAddr, Failure> {
-    let addresses = target.to_socket_addrs();
-    let addresses = addresses.map_err(|error| Failure::usage(format!("--to {target}: {error}")))?;
-    let address = addresses.into_iter().next();
-    address.ok_or_else(|| Failure::usage(format!("--to {target}: no address")))
 }
 
 /// A capture on its way to a collector.
@@ -114,7 +108,7 @@ impl Replay {
             None if self.sockets.len() < SOCKETS_MAX => self
                 .sockets
                 .entry(datagram.source)
-                .or_insert(socket(self.target)?),
+                .or_insert(connect(any(self.target), self.target)?),
             None => self.sockets.values().next().context("no socket")?,
         };
         match socket.send(&datagram.payload) {
@@ -143,19 +137,6 @@ impl Replay {
         }
         summary
     }
-}
-
-fn socket(target: SocketAddr) -> anyhow::Result<UdpSocket> {
-    let any: IpAddr = if target.is_ipv4() {
-        Ipv4Addr::UNSPECIFIED.into()
-    } else {
-        Ipv6Addr::UNSPECIFIED.into()
-    };
-    let socket = UdpSocket::bind((any, 0)).context("opening a socket")?;
-    socket
-        .connect(target)
-        .with_context(|| format!("connecting to {target}"))?;
-    Ok(socket)
 }
 
 fn wait_until(moment: Instant) {

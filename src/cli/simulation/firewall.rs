@@ -2,13 +2,13 @@
 
 use std::net::Ipv4Addr;
 
+use crate::cli::process::Process;
+use crate::cli::process::Record;
+use crate::cli::process::numbers;
+use crate::cli::process::template;
+use crate::cli::random::Random;
 use crate::cli::simulation::gateway::address;
 use crate::cli::simulation::gateway::common;
-use crate::cli::simulation::process::Process;
-use crate::cli::simulation::process::Record;
-use crate::cli::simulation::process::numbers;
-use crate::cli::simulation::process::template;
-use crate::cli::simulation::random::Random;
 use crate::cli::simulation::traffic::END_DETECTED;
 use crate::cli::simulation::traffic::Flow;
 use crate::element::ElementId;

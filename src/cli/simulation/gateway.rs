@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use crate::cli::simulation::process::Process;
-use crate::cli::simulation::process::numbers;
-use crate::cli::simulation::process::template;
+use crate::cli::process::Process;
+use crate::cli::process::numbers;
+use crate::cli::process::template;
 use crate::cli::simulation::traffic::Flow;
 use crate::element::ElementId;
 use crate::wire::EncodeError;

@@ -6,16 +6,14 @@
 
 mod firewall;
 mod gateway;
-mod process;
-mod random;
 mod router;
 mod traffic;
 
 use std::net::Ipv4Addr;
 
+use crate::cli::random::Random;
 use crate::cli::simulation::firewall::Firewall;
 use crate::cli::simulation::gateway::Gateway;
-use crate::cli::simulation::random::Random;
 use crate::cli::simulation::router::LineCard;
 use crate::cli::simulation::router::Router;
 use crate::cli::simulation::traffic::Office;

@@ -1,11 +1,11 @@
 //! A router: IPFIX with sampling and interface options, and a v5 line card.
 
+use crate::cli::process::Process;
+use crate::cli::process::Record;
+use crate::cli::process::numbers;
+use crate::cli::process::octets;
+use crate::cli::process::template;
 use crate::cli::simulation::gateway::common;
-use crate::cli::simulation::process::Process;
-use crate::cli::simulation::process::Record;
-use crate::cli::simulation::process::numbers;
-use crate::cli::simulation::process::octets;
-use crate::cli::simulation::process::template;
 use crate::cli::simulation::traffic::Flow;
 use crate::element::ElementId;
 use crate::wire::EncodeError;

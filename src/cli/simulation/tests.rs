@@ -1,26 +1,17 @@
 use std::collections::HashMap;
-use std::net::IpAddr;
 
+use crate::cli::process::DATAGRAM_MAX;
 use crate::cli::simulation::DEVICES;
 use crate::cli::simulation::Export;
 use crate::cli::simulation::Network;
-use crate::cli::simulation::process::DATAGRAM_MAX;
+use crate::cli::testing::Collected;
 use crate::session::Arrival;
-use crate::session::Consumer;
-use crate::session::DataSet;
-use crate::session::Known;
 use crate::session::Limits;
 use crate::session::Outcome;
 use crate::session::Peer;
-use crate::session::Plan;
-use crate::session::Scope;
 use crate::session::ScopeMode;
 use crate::session::Sessions;
-use crate::wire::Header;
-use crate::wire::Template;
-use crate::wire::TemplateKind;
 use crate::wire::Version;
-use crate::wire::unsigned;
 
 /// 2026-11-21T10:00:00.250Z.
 const START_MS: u64 = 1_795_255_200_250;
@@ -35,83 +26,6 @@ fn exports(seed: u64) -> Vec<(u64, Export)> {
             exports.into_iter().map(move |export| (now_ms, export))
         })
         .collect()
-}
-
-struct Uncompiled;
-
-impl Plan for Uncompiled {
-    type Settings = ();
-
-    fn compile(_template: &Template, _settings: &()) -> Self {
-        Self
-    }
-}
-
-/// Sums up what a collector understands.
-#[derive(Default)]
-struct Collected {
-    now_ms: u64,
-    header: Option<Header>,
-    /// By exporter and element: sums, and records that have it.
-    sums: HashMap<(IpAddr, u16), (u64, u64)>,
-    options: u64,
-}
-
-impl Consumer<Uncompiled> for Collected {
-    fn message(&mut self, header: &Header) {
-        self.header = Some(*header);
-    }
-
-    fn data(&mut self, scope: &Scope<'_>, known: &Known<Uncompiled>, set: DataSet<'_>) {
-        assert!(!set.replayed);
-        if known.template.kind == TemplateKind::Options {
-            self.options += u64::from(set.records);
-            return;
-        }
-        for record in known.template.records(set.body) {
-            for (field, octets) in known.template.fields(record.unwrap()) {
-                let number = unsigned(octets).unwrap_or(0);
-                let sum = self
-                    .sums
-                    .entry((scope.exporter, field.element.id))
-                    .or_default();
-                sum.0 += number;
-                sum.1 += 1;
-                self.check_time(field.element.id, number);
-            }
-        }
-    }
-}
-
-impl Collected {
-    /// Every time lies within the reporting interval that is just over.
-    fn check_time(&self, element: u16, number: u64) {
-        let header = self.header.unwrap();
-        let at_ms = match (element, header.sys_uptime) {
-            (152 | 153 | 323, _) => number,
-            (21 | 22, Some(uptime)) => {
-                let before = u64::from(uptime) - number;
-                let nanos = u64::from(header.export_nanos);
-                u64::from(header.export_secs) * 1_000 + nanos / 1_000_000 - before
-            }
-            _ => return,
-        };
-        // A teardown tells when the connection began.
-        let longest = if element == 152 { 70_000 } else { 8_000 };
-        assert!(
-            at_ms <= self.now_ms && at_ms + longest > self.now_ms,
-            "{element}: {at_ms} at {}",
-            self.now_ms
-        );
-    }
-
-    fn sum(&self, device: usize, element: u16) -> (u64, u64) {
-        let address = DEVICES[device].address.into();
-        self.sums
-            .get(&(address, element))
-            .copied()
-            .unwrap_or_default()
-    }
 }
 
 #[test]
@@ -129,7 +43,7 @@ fn the_same_seed_gives_the_same_octets_and_another_seed_others() {
 #[test]
 fn a_collector_understands_every_datagram_and_misses_none() {
     let mut sessions = Sessions::new(Limits::default(), ScopeMode::Strict, ());
-    let mut collected = Collected::default();
+    let mut collected = Collected::of_flows_up_to(8_000);
     let mut versions = HashMap::new();
     for (now_ms, export) in exports(7) {
         assert!(export.datagram.len() <= DATAGRAM_MAX);
@@ -164,14 +78,15 @@ fn a_collector_understands_every_datagram_and_misses_none() {
     }
     // One sampler and two interfaces, at the start and every 30 s.
     assert_eq!(collected.options, 9);
-    for (at, device) in DEVICES.iter().enumerate().take(3) {
-        let (octets, records) = collected.sum(at, 1);
+    for device in DEVICES.iter().take(3) {
+        let (octets, records) = collected.sum(device.address.into(), 1);
         assert!(
             octets > 1_000_000 && records > 100,
             "{}: {octets} octets",
             device.name
         );
     }
-    let (events, records) = collected.sum(3, 233);
-    assert!(events > records && collected.sum(3, 231).0 > 0);
+    let firewall = DEVICES[3].address.into();
+    let (events, records) = collected.sum(firewall, 233);
+    assert!(events > records && collected.sum(firewall, 231).0 > 0);
 }

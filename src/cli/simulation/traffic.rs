@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::cli::simulation::random::Random;
+use crate::cli::random::Random;
 
 /// How long a meter waits before it reports a flow that goes on.
 const ACTIVE_MS: u64 = 5_000;

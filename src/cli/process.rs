@@ -94,8 +94,10 @@ impl Process {
         Ok(datagrams)
     }
 
+    /// The header of its next Message.
+    ///
     /// Whole seconds are rounded up, so that no flow ends after its export (P-724).
-    fn header(&self, now_ms: u64) -> Header {
+    pub(super) fn header(&self, now_ms: u64) -> Header {
         let secs = now_ms.div_ceil(1_000);
         let header = Header::new(self.version, low_32(secs), self.sequence, self.domain);
         match self.version {
@@ -114,8 +116,10 @@ impl Process {
         }
     }
 
+    /// Counts a Message of so many Data Records as sent.
+    ///
     /// v9 counts Messages, v5 flows, IPFIX Data Records.
-    fn sent(&mut self, records: u32) {
+    pub(super) fn sent(&mut self, records: u32) {
         let step = match self.version {
             Version::V9 => 1,
             Version::V5 | Version::Ipfix => records,
