@@ -16,6 +16,7 @@ mod export_config;
 mod files;
 #[cfg(feature = "logstore")]
 mod flow_log;
+pub mod generate;
 mod health;
 #[cfg(feature = "logstore")]
 mod journal;
@@ -63,6 +64,7 @@ enum Command {
     Check(check::Args),
     Decode(decode::Args),
     Replay(replay::Args),
+    Generate(generate::Args),
     Query(query::Args),
     Top(top::Args),
     Parts(parts::Args),
@@ -88,6 +90,7 @@ impl Command {
             Self::Check(args) => check::run(&args),
             Self::Decode(args) => decode::run(&args),
             Self::Replay(args) => replay::run(&args),
+            Self::Generate(args) => generate::run(&args),
             Self::Query(args) => query::run(&args),
             Self::Top(args) => top::run(&args),
             Self::Parts(args) => parts::run(&args),

@@ -23,6 +23,7 @@ mod disk;
 mod ends;
 mod export;
 mod exporters;
+mod generate;
 #[cfg(feature = "logstore")]
 mod https;
 mod inventory;
