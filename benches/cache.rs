@@ -16,6 +16,7 @@ use flowlogd::cache::CacheType;
 use flowlogd::cache::FlowNames;
 use flowlogd::cache::Inactive;
 use flowlogd::cache::Outlet;
+use flowlogd::cache::Queue;
 use flowlogd::cache::RouteName;
 use flowlogd::cache::RouteTimers;
 use flowlogd::cache::Settings;
@@ -111,14 +112,15 @@ fn updates(criterion: &mut Criterion) {
                 now_ms += 1;
             });
         });
-        let mut batch = Vec::new();
+        let mut queue = Queue::default();
         group.bench_function(format!("{flows} live, in batches"), |bencher| {
             bencher.iter(|| {
                 for _ in 0..ROUND / 32 {
-                    let flows = (0..32).map(|_| random(&mut state) % u64::from(flows));
-                    batch.clear();
-                    batch.extend(flows.map(|flow| (record(flow), None)));
-                    cache.insert_batch(now_ms, &batch, &mut Nowhere);
+                    queue.clear();
+                    for _ in 0..32 {
+                        queue.push(0, &record(random(&mut state) % u64::from(flows)), None);
+                    }
+                    cache.insert_batch(now_ms, &queue, &mut Nowhere);
                 }
                 now_ms += 1;
             });

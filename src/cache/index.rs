@@ -33,7 +33,8 @@ impl Index {
     #[inline]
     pub(super) fn find(&self, hash: u32, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
         let mut at = self.home(hash);
-        for _ in 0..=self.mask {
+        // At a load of one half there is an empty word.
+        loop {
             let word = self.word(at);
             if word == 0 {
                 return None;
@@ -43,7 +44,6 @@ impl Index {
             }
             at = (at + 1) & self.mask;
         }
-        None
     }
 
     /// The slot most likely to be that of a hash.

@@ -4,6 +4,7 @@ use std::hash::BuildHasher;
 
 use super::Cache;
 use super::Outlet;
+use super::Queue;
 use super::entry::Entry;
 use super::entry::NIL;
 use super::entry::ended;
@@ -41,26 +42,25 @@ impl Cache {
         self.take_in(hash, record, detail, outlet);
     }
 
-    /// Takes in several records, as [`Self::insert`] would one after the other.
+    /// Takes in the records of a queue, as [`Self::insert`] would one after the other.
     ///
     /// Two to four times as fast once the flows outgrow the processor's
     /// caches: what the records of a batch need is fetched at the same time.
     /// Multiples of 32 records make good batches.
-    pub fn insert_batch(
-        &mut self,
-        now_ms: u64,
-        batch: &[(FlowRecord, Option<Detail>)],
-        outlet: &mut impl Outlet,
-    ) {
+    pub fn insert_batch(&mut self, now_ms: u64, queue: &Queue, outlet: &mut impl Outlet) {
         self.advance(now_ms);
-        for batch in batch.chunks(BATCH) {
+        let mut details = queue.details().iter().peekable();
+        let mut at = 0;
+        for batch in queue.records().chunks(BATCH) {
             let mut hashes = [0; BATCH];
-            for (hash, (record, _)) in hashes.iter_mut().zip(batch) {
+            for (hash, record) in hashes.iter_mut().zip(batch) {
                 *hash = self.hash(&record.key);
             }
             self.fetch(hashes.get(..batch.len()).unwrap_or_default());
-            for (hash, (record, detail)) in hashes.into_iter().zip(batch) {
-                self.take_in(hash, record, detail.as_ref(), outlet);
+            for (hash, record) in hashes.into_iter().zip(batch) {
+                let detail = details.next_if(|(of, _)| *of == at);
+                self.take_in(hash, record, detail.map(|(_, detail)| detail), outlet);
+                at += 1;
             }
         }
     }
@@ -121,6 +121,7 @@ impl Cache {
     }
 
     /// What a record of totals adds to those before it (P-642).
+    #[inline(never)]
     fn difference(&mut self, hash: u64, record: &FlowRecord) -> FlowRecord {
         let mut new = *record;
         new.flags = record.flags.difference(RecordFlags::TOTALS);
@@ -167,6 +168,7 @@ impl Cache {
         }
     }
 
+    #[inline]
     pub(super) fn find(&self, hash: u64, key: &FlowKey) -> Option<u32> {
         self.index.find(upper(hash), |slot| {
             let entry = self.slab.get(slot);
@@ -182,19 +184,21 @@ impl Cache {
         detail: Option<&Detail>,
         outlet: &mut impl Outlet,
     ) {
-        if self.would_span_too_long(slot, record) {
-            self.stats.span_guards += 1;
-            self.leave(slot, EndReason::Active, outlet);
-            return self.admit(hash, record, detail, outlet);
-        }
         match self.detail_fits(slot, detail) {
             Fits::Yes => {}
             Fits::NoRoom => return self.bypass(record, detail, outlet),
             Fits::Overflow => return self.overflow(slot, hash, record, detail, outlet),
         }
+        let active_ms = self.route(record.key.route).active_ms;
         let Some(entry) = self.slab.get_mut(slot) else {
             return;
         };
+        let span_max_ms = active_ms.saturating_add(self.settings.span_slack_ms);
+        if active_ms > 0 && span_ms(&entry.record, record) > span_max_ms {
+            self.stats.span_guards += 1;
+            self.leave(slot, EndReason::Active, outlet);
+            return self.admit(hash, record, detail, outlet);
+        }
         let ended_before = entry.ended();
         if entry.record.absorb(record).is_err() {
             return self.overflow(slot, hash, record, detail, outlet);
@@ -224,18 +228,7 @@ impl Cache {
         }
     }
 
-    /// Whether a flow with this record would outlast the active timer (P-611).
-    fn would_span_too_long(&self, slot: u32, record: &FlowRecord) -> bool {
-        let Some(entry) = self.slab.get(slot) else {
-            return false;
-        };
-        let active_ms = self.route(record.key.route).active_ms;
-        let start_ms = entry.record.start_ms.min(record.start_ms);
-        let end_ms = entry.record.end_ms.max(record.end_ms);
-        let span_ms = end_ms.saturating_sub(start_ms);
-        active_ms > 0 && span_ms > active_ms.saturating_add(self.settings.span_slack_ms)
-    }
-
+    #[inline]
     fn detail_fits(&self, slot: u32, detail: Option<&Detail>) -> Fits {
         let Some(detail) = detail else {
             return Fits::Yes;
@@ -276,6 +269,7 @@ impl Cache {
     }
 
     /// Begins a flow, making room for it if need be.
+    #[inline(never)]
     fn admit(
         &mut self,
         hash: u64,
@@ -336,6 +330,7 @@ impl Cache {
     }
 
     /// Hands on a record there is no room for.
+    #[cold]
     fn bypass(&mut self, record: &FlowRecord, detail: Option<&Detail>, outlet: &mut impl Outlet) {
         self.stats.bypassed += 1;
         hand_over(record, detail, EndReason::Resources, 0, outlet);
@@ -358,6 +353,12 @@ impl Cache {
         let detail = self.details.take(kept);
         hand_over(&record, detail.as_ref(), reason, serial, outlet);
     }
+}
+
+/// How long a flow of these records lasts, ms (P-611).
+fn span_ms(one: &FlowRecord, other: &FlowRecord) -> u64 {
+    let start_ms = one.start_ms.min(other.start_ms);
+    one.end_ms.max(other.end_ms).saturating_sub(start_ms)
 }
 
 /// Whether a record shows the end of its connection, and its exporter does not

@@ -29,6 +29,7 @@ mod insert;
 mod late;
 mod learn;
 mod odometer;
+mod queue;
 mod settings;
 mod slab;
 mod snapshot;
@@ -39,6 +40,7 @@ mod wheel;
 mod tests;
 
 pub use odometer::OdometerStats;
+pub use queue::Queue;
 pub use settings::{CacheType, Inactive, RouteTimers, Settings, Timers};
 pub use snapshot::{Damage, FlowNames, OpenFlow, RouteName, Snapshot, Walk};
 
@@ -50,6 +52,7 @@ use late::Departed;
 use odometer::Odometers;
 use settings::Mode;
 use settings::Route;
+use settings::UNKNOWN;
 use slab::Slab;
 use sources::Sources;
 use wheel::Wheel;
@@ -297,9 +300,8 @@ impl Cache {
         &self.stats
     }
 
-    fn route(&self, route: u16) -> Route {
-        let known = self.routes.get(usize::from(route));
-        known.copied().unwrap_or_default()
+    fn route(&self, route: u16) -> &Route {
+        self.routes.get(usize::from(route)).unwrap_or(&UNKNOWN)
     }
 
     /// Takes the caller's time, which never goes back.

@@ -139,6 +139,15 @@ pub(super) struct Route {
     pub(super) live: usize,
 }
 
+/// A route that nobody has told of.
+pub(super) const UNKNOWN: Route = Route {
+    mode: Mode::Pass,
+    active_ms: 0,
+    inactive_ms: 0,
+    auto: false,
+    live: 0,
+};
+
 /// What to do with a route's records.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) enum Mode {

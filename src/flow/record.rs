@@ -1,5 +1,7 @@
 //! One flow as an exporter reported it, and as the cache merges it.
 
+use std::hash::Hash;
+use std::hash::Hasher;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
@@ -13,7 +15,7 @@ use crate::session::TimeFlags;
 ///
 /// Absent fields are 0 and their bit in `present` is clear, so that records
 /// which differ in presence never merge (P-603).
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct FlowKey {
     /// Source address; IPv4 as IPv4-mapped IPv6.
@@ -48,6 +50,54 @@ pub struct FlowKey {
     pub direction: u8,
     /// Top 2 bits of the forwarding status (89): dropped traffic never merges with forwarded.
     pub forwarding_class: u8,
+}
+
+impl FlowKey {
+    /// All of it in whole words, which compare and hash faster than fields do.
+    #[inline]
+    fn words(&self) -> [u64; 9] {
+        let [src, src_low]: [u64; 2] = zerocopy::transmute!(self.src);
+        let [dst, dst_low]: [u64; 2] = zerocopy::transmute!(self.dst);
+        let two = |low: u32, high: u32| u64::from(high) << 32 | u64::from(low);
+        let ports = [self.src_port, self.dst_port, self.vlan, self.route];
+        let octets = [
+            self.protocol,
+            self.tos,
+            self.direction,
+            self.forwarding_class,
+        ];
+        let SamplingRate { out_of, picked } = self.sampling;
+        [
+            src,
+            src_low,
+            dst,
+            dst_low,
+            two(self.source.0, self.in_if),
+            two(self.out_if, self.vrf),
+            two(out_of, picked),
+            zerocopy::transmute!(ports),
+            two(self.present.bits(), zerocopy::transmute!(octets)),
+        ]
+    }
+}
+
+impl PartialEq for FlowKey {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        let words = self.words().into_iter().zip(other.words());
+        words.fold(0, |differing, (one, two)| differing | (one ^ two)) == 0
+    }
+}
+
+impl Eq for FlowKey {}
+
+impl Hash for FlowKey {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for word in self.words() {
+            state.write_u64(word);
+        }
+    }
 }
 
 /// No key field present; unsampled; direction absent.

@@ -7,6 +7,8 @@ use super::sampling::SamplingPolicies;
 use super::sources::Verdict;
 use super::vicinity::Vicinity;
 use super::way::Way;
+use crate::flow::Amount;
+use crate::flow::FlowRecord;
 use crate::flow::Nsel;
 use crate::flow::Plan;
 use crate::flow::RecordFlags;
@@ -87,7 +89,11 @@ impl Intake {
             return;
         }
         way.terms.read_in_part(known.plan.faults(), set.records);
-        let mut take = |flow: &_, detail: Option<&_>| way.route(verdict, flow, detail);
+        let mut sum = Amount::default();
+        let mut take = |flow: &FlowRecord, detail: Option<&_>| {
+            sum += flow.amount();
+            way.route(verdict, flow, detail);
+        };
         let (template, plan) = (&known.template, &known.plan);
         plan.decode_all(template, scope, set.body, &mut |flow, detail| {
             if flow.flags.contains(RecordFlags::NSEL) {
@@ -96,5 +102,6 @@ impl Intake {
                 take(flow, detail);
             }
         });
+        way.book(verdict, sum);
     }
 }

@@ -39,6 +39,7 @@ use crossbeam_channel::Sender;
 
 use crate::cache::Cache;
 use crate::cache::OpenFlow;
+use crate::cache::Queue;
 use crate::cache::Serials;
 use crate::flow::FlowBatch;
 use crate::flow::Nsel;
@@ -130,7 +131,7 @@ impl Lane {
                 vicinity,
                 way: Way {
                     cache: parts.cache,
-                    queue: Vec::new(),
+                    queue: Queue::default(),
                     sources: Sources::default(),
                     batch: FlowBatch::default(),
                     terms: Terms::default(),

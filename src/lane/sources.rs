@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::flowlog::ROUTES_MAX;
 use crate::flowlog::RouteId;
 use crate::flowlog::RoutingTable;
 use crate::flowlog::Sieve;
@@ -13,8 +12,8 @@ use crate::session::SourceId;
 /// What the routing table says of a source.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Verdict {
-    /// Its records take the first so many of these routes.
-    Routes([RouteId; ROUTES_MAX], usize),
+    /// Its records take all of these routes.
+    Routes(Arc<[RouteId]>),
     /// Each of its records says which routes it takes.
     Sieve(Arc<Sieve>),
     /// No flow log claims it, and unclaimed exporters are ignored.
@@ -81,16 +80,11 @@ impl Sources {
 }
 
 fn ask(table: &RoutingTable, exporter: IpAddr, domain: u32) -> Verdict {
-    let claimed = match table.verdict(exporter, domain) {
-        Claim::Routes(routes) => routes,
-        Claim::Sieve(sieve) => return Verdict::Sieve(Arc::new(sieve)),
-        Claim::Unclaimed => return Verdict::Unclaimed,
-    };
-    let mut routes = [RouteId(0); ROUTES_MAX];
-    for (slot, route) in routes.iter_mut().zip(claimed) {
-        *slot = *route;
+    match table.verdict(exporter, domain) {
+        Claim::Routes(routes) => Verdict::Routes(routes.into()),
+        Claim::Sieve(sieve) => Verdict::Sieve(Arc::new(sieve)),
+        Claim::Unclaimed => Verdict::Unclaimed,
     }
-    Verdict::Routes(routes, claimed.len().min(ROUTES_MAX))
 }
 
 /// Ids are dense and bounded by the sessions' own limits; this only keeps a

@@ -6,6 +6,8 @@ use super::terms::Terms;
 use crate::cache::Cache;
 use crate::cache::OpenFlow;
 use crate::cache::Outlet;
+use crate::cache::Queue;
+use crate::flow::Amount;
 use crate::flow::Detail;
 use crate::flow::FlowBatch;
 use crate::flow::FlowRecord;
@@ -27,7 +29,7 @@ const QUEUE_MAX: usize = 32;
 pub(super) struct Way {
     pub(super) cache: Cache,
     /// Routed records on the doorstep of the cache; empty between turns.
-    pub(super) queue: Vec<(FlowRecord, Option<Detail>)>,
+    pub(super) queue: Queue,
     pub(super) sources: Sources,
     pub(super) batch: FlowBatch,
     pub(super) terms: Terms,
@@ -93,22 +95,36 @@ impl Way {
         self.sources.meet(id, source, table)
     }
 
-    /// Sends one record along all its routes.
+    /// Sends one record along all its routes; [`Self::book`] counts it.
+    #[inline]
     pub(super) fn route(
         &mut self,
         verdict: &Verdict,
         record: &FlowRecord,
         detail: Option<&Detail>,
     ) {
-        let amount = record.amount();
-        self.terms.flows += amount;
         match verdict {
-            Verdict::Routes(routes, count) => {
-                for route in routes.iter().take(*count) {
-                    self.send(*route, *record, detail);
+            Verdict::Routes(routes) => {
+                for route in routes.iter() {
+                    self.send(*route, record, detail);
                 }
             }
             Verdict::Sieve(sieve) => self.sift(sieve, record, detail),
+            Verdict::Unclaimed | Verdict::Looped => {}
+        }
+    }
+
+    /// Counts the records of a Data Set, which went by this verdict.
+    pub(super) fn book(&mut self, verdict: &Verdict, amount: Amount) {
+        self.terms.flows += amount;
+        match verdict {
+            Verdict::Routes(routes) => {
+                for _ in routes.iter() {
+                    self.terms.routed += amount;
+                }
+            }
+            // It has counted each of them.
+            Verdict::Sieve(_) => {}
             Verdict::Unclaimed => self.terms.unclaimed += amount,
             Verdict::Looped => self.terms.looped += amount,
         }
@@ -123,7 +139,8 @@ impl Way {
             if let Some(one_in) = gate.one_in {
                 routed.assume_sampled(one_in);
             }
-            self.send(gate.route, routed, detail);
+            self.terms.routed += routed.amount();
+            self.send(gate.route, &routed, detail);
         }
         if !is_claimed {
             self.terms.unclaimed += record.amount();
@@ -131,10 +148,9 @@ impl Way {
     }
 
     /// Sends one record along one route.
-    fn send(&mut self, route: RouteId, mut record: FlowRecord, detail: Option<&Detail>) {
-        record.key.route = route.0;
-        self.terms.routed += record.amount();
-        self.queue.push((record, detail.cloned()));
+    #[inline]
+    fn send(&mut self, route: RouteId, record: &FlowRecord, detail: Option<&Detail>) {
+        self.queue.push(route.0, record, detail);
         if self.queue.len() >= QUEUE_MAX {
             self.take_in();
         }

@@ -210,8 +210,11 @@ proptest! {
         for record in &records {
             one.insert(1_000, record, None, &mut out);
         }
-        let batch: Vec<_> = records.into_iter().map(|record| (record, None)).collect();
-        other.insert_batch(1_000, &batch, &mut batch_out);
+        let mut queue = Queue::default();
+        for record in &records {
+            queue.push(record.key.route, record, None);
+        }
+        other.insert_batch(1_000, &queue, &mut batch_out);
         prop_assert_eq!((one.held(), one.stats()), (other.held(), other.stats()));
         prop_assert_eq!(out.rows, batch_out.rows);
         other.check();
