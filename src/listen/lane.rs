@@ -19,9 +19,9 @@ use nix::sys::time::TimeSpec;
 
 use super::batch;
 use super::batch::Batch;
+use super::buffer::granted;
 use super::envelope::Envelope;
 use super::socket::PORTS_MAX;
-use super::socket::granted;
 
 /// The sockets of one lane, with the arena their datagrams are received into.
 ///

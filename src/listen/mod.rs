@@ -15,6 +15,7 @@
 //! * A transient error of a socket is counted and survived.
 
 mod batch;
+mod buffer;
 mod envelope;
 mod lane;
 mod lookup;

@@ -19,6 +19,8 @@ use socket2::Socket;
 use socket2::Type;
 
 use super::batch;
+use super::buffer;
+use super::buffer::BUFFER_BYTES_MAX;
 use super::lane::LaneSockets;
 use super::steer;
 
@@ -93,13 +95,6 @@ pub fn passed(sockets: &mut ListenFd) -> Vec<UdpSocket> {
     let indices = 0..sockets.len();
     let udp = |index| sockets.take_udp_socket(index).ok().flatten();
     indices.filter_map(udp).collect()
-}
-
-/// Receive buffer of a socket in octets as asked for.
-///
-/// The kernel reserves, and reports, twice as much: `socket(7)`.
-pub(super) fn granted(socket: &UdpSocket) -> io::Result<usize> {
-    Ok(SockRef::from(socket).recv_buffer_size()? / 2)
 }
 
 /// Sockets on their way to [`Bound`].
@@ -201,10 +196,10 @@ impl<'a> Opening<'a> {
             let granted = group
                 .sockets
                 .iter()
-                .map(granted)
+                .map(buffer::granted)
                 .collect::<io::Result<Vec<_>>>()?;
             let granted = granted.into_iter().min().unwrap_or_default();
-            let asked = self.settings.receive_buffer_bytes;
+            let asked = self.settings.receive_buffer_bytes.min(BUFFER_BYTES_MAX);
             if granted < asked {
                 let address = group.address;
                 self.warnings.push(Warning::SmallBuffer {
@@ -262,15 +257,7 @@ fn open(address: SocketAddr, is_shared: bool, settings: &Settings) -> io::Result
 /// Has the kernel note times of receipt, and asks for buffer.
 fn prepare(socket: &Socket, settings: &Settings) -> io::Result<()> {
     setsockopt(socket, sockopt::ReceiveTimestampns, &true)?;
-    // Larger values would wrap in the kernel, which doubles them.
-    let asked = settings.receive_buffer_bytes.min(i32::MAX as usize / 2);
-    if socket.recv_buffer_size()? / 2 < asked
-        && setsockopt(socket, sockopt::RcvBufForce, &asked).is_err()
-    {
-        // Without CAP_NET_ADMIN; caps at net.core.rmem_max without an error.
-        socket.set_recv_buffer_size(asked)?;
-    }
-    Ok(())
+    buffer::ask(socket, settings.receive_buffer_bytes)
 }
 
 fn is_without_ipv6(error: &io::Error) -> bool {
@@ -306,7 +293,7 @@ impl fmt::Display for Warning {
             } => write!(
                 out,
                 "udp {address} has a receive buffer of {granted} octets instead of {asked}: \
-                 raise the sysctl net.core.rmem_max or grant CAP_NET_ADMIN",
+                 set the sysctl net.core.rmem_max to {asked}, or grant CAP_NET_ADMIN",
             ),
             Self::NotSteered(error) => write!(
                 out,
@@ -341,17 +328,35 @@ pub enum BindError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::settings;
     use super::*;
+
+    /// With the privilege there is nothing to report: the socket never asked.
+    #[test]
+    fn a_buffer_smaller_than_asked_for_is_reported_with_the_remedy() {
+        let settings = Settings {
+            receive_buffer_bytes: 1 << 30,
+            ..settings("127.0.0.1:0", 1)
+        };
+        let mut opening = Opening::new(&settings);
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let (address, granted) = (socket.local_addr().unwrap(), buffer::granted(&socket));
+        let sockets = vec![socket];
+        opening.groups.push(Group { address, sockets });
+        let bound = opening.finish().unwrap();
+        let warnings: Vec<_> = bound.warnings.iter().map(ToString::to_string).collect();
+        let expected = format!(
+            "udp {address} has a receive buffer of {} octets instead of 1073741823: \
+             set the sysctl net.core.rmem_max to 1073741823, or grant CAP_NET_ADMIN",
+            granted.unwrap()
+        );
+        assert_eq!(warnings, [expected]);
+    }
 
     /// A kernel that takes no program is played by a group that was never one.
     #[test]
     fn sockets_that_cannot_be_steered_are_one_lane() {
-        let settings = Settings {
-            addresses: Vec::new(),
-            lanes: NonZeroU32::MIN,
-            receive_buffer_bytes: 1 << 16,
-            datagram_bytes_max: DATAGRAM_BYTES_MAX,
-        };
+        let settings = settings("127.0.0.1:0", 1);
         let mut opening = Opening::new(&settings);
         let shared = open("127.0.0.1:0".parse().unwrap(), true, &settings).unwrap();
         let address = shared.local_addr().unwrap();

@@ -15,7 +15,7 @@ use super::*;
 /// Far longer than loopback takes; reached only by a test that fails.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-fn settings(address: &str, lanes: u32) -> Settings {
+pub(super) fn settings(address: &str, lanes: u32) -> Settings {
     Settings {
         addresses: vec![address.parse().unwrap()],
         lanes: NonZeroU32::new(lanes).unwrap(),
@@ -126,6 +126,7 @@ fn what_overflows_the_buffer_is_counted_by_the_kernel() {
     assert!((1..4_000).contains(&came), "{came} of 5000 fitted");
     assert_eq!(lane.drops().unwrap(), 5_000 - came as u64);
 
+    let mut latest = 0;
     for _ in 0..100 {
         let before = now_ms();
         send(10);
@@ -136,9 +137,10 @@ fn what_overflows_the_buffer_is_counted_by_the_kernel() {
         }
         for (_, _, unix_ms) in take(lane, 10) {
             assert!(
-                (before..=after).contains(&unix_ms),
-                "{unix_ms} after {after}"
+                (before.max(latest)..=after).contains(&unix_ms),
+                "{unix_ms} after {after}, the one before at {latest}"
             );
+            latest = unix_ms;
         }
     }
     assert_eq!(lane.drops().unwrap(), 5_000 - came as u64);
@@ -297,26 +299,6 @@ fn more_addresses_than_a_lane_can_poll_are_refused() {
     assert_eq!(bind(&settings).unwrap().lanes[0].stats().count(), PORTS_MAX);
     settings.addresses.push(settings.addresses[0]);
     assert!(matches!(bind(&settings), Err(BindError::TooMany(16))));
-}
-
-#[test]
-fn a_buffer_smaller_than_asked_for_is_reported() {
-    let mut settings = settings("127.0.0.1:0", 1);
-    // More than any kernel grants: it doubles the value into an `int`.
-    settings.receive_buffer_bytes = i32::MAX as usize;
-    let bound = bind(&settings).unwrap();
-    let granted = bound.lanes[0].stats().next().unwrap().receive_buffer_bytes;
-    let address = bound.addresses[0];
-    let [warning] = bound.warnings.as_slice() else {
-        panic!("{} warnings", bound.warnings.len());
-    };
-    assert_eq!(
-        warning.to_string(),
-        format!(
-            "udp {address} has a receive buffer of {granted} octets instead of 2147483647: \
-             raise the sysctl net.core.rmem_max or grant CAP_NET_ADMIN"
-        )
-    );
 }
 
 #[test]
