@@ -5,6 +5,7 @@ use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 
 use crate::listen::PORTS_MAX;
+use crate::listen::may_run_on;
 
 use super::table::Table;
 
@@ -19,6 +20,8 @@ pub struct Listen {
     pub lanes: Option<u8>,
     /// How exporters are spread over lanes.
     pub steering: Steering,
+    /// CPUs of the lanes, in turn; none has the kernel choose.
+    pub cpus: Vec<usize>,
 }
 
 /// How exporters are spread over lanes.
@@ -39,6 +42,7 @@ impl Default for Listen {
             receive_buffer_bytes: RECEIVE_BUFFER_BYTES,
             lanes: None,
             steering: Steering::default(),
+            cpus: Vec::new(),
         }
     }
 }
@@ -61,8 +65,21 @@ impl Listen {
                     &[("auto", Steering::Auto), ("off", Steering::Off)],
                 )
                 .unwrap_or_default(),
+            cpus: cpus(table).unwrap_or(default.cpus),
         }
     }
+}
+
+fn cpus(table: &mut Table<'_, '_>) -> Option<Vec<usize>> {
+    let cpus: Vec<usize> = table.list("cpus", |value| value.integer(0..=u64::MAX))?;
+    for (index, cpu) in cpus.iter().enumerate() {
+        if !may_run_on(*cpu) {
+            let what = format!("this host has no CPU {cpu}, or not for flowlogd");
+            let advice = "`taskset -cp $$` lists those of a shell";
+            table.refuse(&format!("cpus[{index}]"), what, advice);
+        }
+    }
+    Some(cpus)
 }
 
 fn addresses(table: &mut Table<'_, '_>) -> Option<Vec<SocketAddr>> {

@@ -17,6 +17,7 @@ use crate::flowlog::NetflowVersion;
 use crate::flowlog::Problem;
 use crate::flowlog::Timers;
 use crate::flowlog::Unclaimed;
+use crate::listen::may_run_on;
 use crate::session;
 
 /// The file a newcomer starts with.
@@ -96,6 +97,7 @@ fn every_key_can_be_set() {
         receive_buffer_bytes: 2 << 20,
         lanes: Some(3),
         steering: Steering::Off,
+        cpus: Vec::new(),
     };
     assert_eq!(config.listen, expected);
     let sampling = Sampling {
@@ -340,6 +342,18 @@ fn a_socket_that_another_covers_is_refused() {
     assert_eq!(of(r#""192.0.2.1:9995", "[::]:9995""#), later);
     assert_eq!(of(""), ["listen.addresses: must name 1 to 15 addresses"]);
     parse("[listen]\naddresses = [\"0.0.0.0:9995\", \"[::1]:9995\", \"[::]:0\", \"[::]:0\"]");
+}
+
+#[test]
+fn lanes_are_kept_to_cpus_that_are_there() {
+    let there = (0..4_095).find(|cpu| may_run_on(*cpu)).unwrap();
+    let cpus = parse(&format!("[listen]\ncpus = [{there}, {there}]"))
+        .listen
+        .cpus;
+    assert_eq!(cpus, [there, there]);
+    let refused = problems(&format!("[listen]\ncpus = [{there}, 4095]"));
+    let expected = ["listen.cpus[1]: this host has no CPU 4095, or not for flowlogd"];
+    assert_eq!(refused, expected);
 }
 
 #[test]

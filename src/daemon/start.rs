@@ -1,6 +1,7 @@
 //! From a configuration to a running daemon.
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -123,7 +124,7 @@ pub(super) fn start(
     let lanes = builder.lanes(&cells, ingest.journal());
     let relay = || Relay::new(Arc::clone(&relaying));
     let sockets = bound.lanes.into_iter().map(|sockets| (sockets, relay()));
-    let workers = workers(sockets.zip(lanes), builder.monotonic)?;
+    let workers = workers(sockets.zip(lanes), builder.monotonic, &config.listen.cpus)?;
     let keeper = keeper(config, ingest.journal(), &workers)?;
     let service = Service::new(service::Parts {
         register,
@@ -187,13 +188,16 @@ fn ingest(
     )?)
 }
 
-/// A thread for each lane.
+/// A thread for each lane, on these CPUs in turn.
 fn workers(
     lanes: impl Iterator<Item = ((LaneSockets, Relay), Lane)>,
     monotonic: Monotonic,
+    cpus: &[usize],
 ) -> Result<Arc<Vec<Worker>>> {
-    let start = |(index, (sockets, lane))| Worker::start(index, lane, sockets, monotonic);
-    let workers = lanes.enumerate().map(start).collect::<Result<_, _>>();
+    let cpus = cpus.iter().copied().map(Some).cycle();
+    let cpus = cpus.chain(iter::repeat(None)).enumerate();
+    let start = |(place, (sockets, lane))| Worker::start(place, lane, sockets, monotonic);
+    let workers = cpus.zip(lanes).map(start).collect::<Result<_, _>>();
     Ok(Arc::new(workers.context("cannot start a lane's thread")?))
 }
 

@@ -19,6 +19,7 @@ use crate::listen::LaneSockets;
 use crate::listen::Relay;
 use crate::listen::RelayTable;
 use crate::listen::Waker;
+use crate::listen::pin;
 use crate::session::Arrival;
 use crate::session::Peer;
 use crate::session::TemplateView;
@@ -58,12 +59,12 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts a lane on a thread of its own.
+    /// Starts a lane on a thread of its own, and on a CPU if one is given.
     ///
     /// # Errors
     /// The system gives no thread.
     pub fn start(
-        index: usize,
+        (index, cpu): (usize, Option<usize>),
         lane: Lane,
         (sockets, relay): (LaneSockets, Relay),
         monotonic: Monotonic,
@@ -81,7 +82,12 @@ impl Worker {
         };
         let thread = thread::Builder::new()
             .name(format!("lane-{index}"))
-            .spawn(move || run.until_stopped())?;
+            .spawn(move || {
+                if let Some((cpu, Err(error))) = cpu.map(|cpu| (cpu, pin(cpu))) {
+                    tracing::warn!(%error, cpu, "a lane cannot be kept to its CPU");
+                }
+                run.until_stopped();
+            })?;
         Ok(Self {
             commands,
             waker,
