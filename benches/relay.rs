@@ -137,6 +137,7 @@ fn bind() -> (LaneSockets, SocketAddr) {
         lanes: NonZeroU32::MIN,
         receive_buffer_bytes: 4 << 20,
         datagram_bytes_max: 2048,
+        nap_max: Duration::ZERO,
     };
     let mut bound = listen::bind(&settings).unwrap();
     (bound.lanes.remove(0), *bound.addresses.first().unwrap())

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::net::Ipv6Addr;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::listen::PORTS_MAX;
 use crate::listen::may_run_on;
@@ -16,6 +17,8 @@ pub struct Listen {
     pub addresses: Vec<SocketAddr>,
     /// Receive buffer asked of the kernel for each socket, octets.
     pub receive_buffer_bytes: usize,
+    /// The longest a datagram may wait for others; zero has none wait.
+    pub nap_max: Duration,
     /// Lanes, 1–8; `None` is one for each core, up to 8.
     pub lanes: Option<u8>,
     /// How exporters are spread over lanes.
@@ -40,6 +43,7 @@ impl Default for Listen {
         Self {
             addresses: vec![SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), PORT)],
             receive_buffer_bytes: RECEIVE_BUFFER_BYTES,
+            nap_max: NAP_MAX,
             lanes: None,
             steering: Steering::default(),
             cpus: Vec::new(),
@@ -55,6 +59,9 @@ impl Listen {
             receive_buffer_bytes: table
                 .integer("receive-buffer-bytes", 65_536..=1 << 30)
                 .unwrap_or(default.receive_buffer_bytes),
+            nap_max: table
+                .integer("max-nap-us", 0..=10_000)
+                .map_or(default.nap_max, Duration::from_micros),
             // The file writes "as many as there are cores" as 0.
             lanes: table
                 .integer("lanes", 0..=LANES_MAX)
@@ -121,5 +128,8 @@ const PORT: u16 = 9995;
 /// Half a second of a full gigabit of flow export; the kernel grants no more
 /// than `net.core.rmem_max`, and what it granted is reported.
 const RECEIVE_BUFFER_BYTES: usize = 64 << 20;
+/// As long as 20 datagrams take at 20 000 a second. Below that a lane has time
+/// to spare, and a hundredth of a lane's tick delays no flow noticeably.
+const NAP_MAX: Duration = Duration::from_micros(1_000);
 /// Beyond, steering and shared caches cost more than a lane brings.
 const LANES_MAX: u64 = 8;

@@ -70,6 +70,7 @@ fn every_key_can_be_set() {
         [listen]
         addresses = ["192.0.2.1:2055", "[::]:4739", "0.0.0.0:9995"]
         receive-buffer-bytes = 0x20_0000
+        max-nap-us = 0
         lanes = 3
         steering = "off"
         [exporters]
@@ -95,6 +96,7 @@ fn every_key_can_be_set() {
             .map(|address| address.parse().unwrap())
             .to_vec(),
         receive_buffer_bytes: 2 << 20,
+        nap_max: Duration::ZERO,
         lanes: Some(3),
         steering: Steering::Off,
         cpus: Vec::new(),
@@ -164,6 +166,7 @@ const RANGES: &[(&str, &str, u64, u64)] = &[
     ("netflow", "max-samplers", 1, 60_000),
     ("netflow", "reconnect-s", 1, 3_600),
     ("listen", "receive-buffer-bytes", 65_536, 1 << 30),
+    ("listen", "max-nap-us", 0, 10_000),
     ("listen", "lanes", 0, 8),
     ("exporters", "template-lifetime-s", 60, 691_200),
     ("exporters", "template-lifetime-messages", 0, 1_000_000_000),

@@ -263,6 +263,7 @@ fn bind(config: &Config) -> Result<Bound> {
         lanes: NonZeroU32::new(u32::try_from(lanes)?).unwrap_or(NonZeroU32::MIN),
         receive_buffer_bytes: config.listen.receive_buffer_bytes,
         datagram_bytes_max: listen::DATAGRAM_BYTES_MAX,
+        nap_max: config.listen.nap_max,
     };
     let passed = listen::passed(&mut ListenFd::from_env());
     if passed.is_empty() {

@@ -285,6 +285,7 @@ mod tests {
             lanes: 1.try_into().unwrap(),
             receive_buffer_bytes: 1 << 16,
             datagram_bytes_max: 1_500,
+            nap_max: Duration::ZERO,
         });
         let mut bound = bound.unwrap();
         let exporter = UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -7,6 +7,7 @@ use std::net::UdpSocket;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 use std::time::SystemTime;
 
 use nix::errno::Errno;
@@ -21,7 +22,11 @@ use super::batch;
 use super::batch::Batch;
 use super::buffer::granted;
 use super::envelope::Envelope;
+use super::nap::Catch;
+use super::nap::Nap;
+use super::socket::DATAGRAM_BYTES_MAX;
 use super::socket::PORTS_MAX;
+use super::socket::Settings;
 
 /// The sockets of one lane, with the arena their datagrams are received into.
 ///
@@ -30,19 +35,25 @@ pub struct LaneSockets {
     sockets: Vec<Socket>,
     batch: Batch,
     waker: Waker,
+    nap: Nap,
     /// Which socket is read first next time, so that none starves the others.
     first: usize,
 }
 
 impl LaneSockets {
     /// A lane of the sockets given, [`PORTS_MAX`] at the most.
-    pub(super) fn new(sockets: Vec<UdpSocket>, datagram_bytes_max: usize) -> io::Result<Self> {
+    pub(super) fn new(sockets: Vec<UdpSocket>, settings: &Settings) -> io::Result<Self> {
+        let datagram_bytes_max = settings.datagram_bytes_max.clamp(1, DATAGRAM_BYTES_MAX);
         let sockets = sockets.into_iter().map(Socket::new);
+        let sockets = sockets.collect::<io::Result<Vec<_>>>()?;
+        let buffers = sockets.iter().map(|it| it.stats.receive_buffer_bytes);
+        let nap = Nap::new(settings.nap_max, buffers.min().unwrap_or_default());
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         Ok(Self {
-            sockets: sockets.collect::<io::Result<_>>()?,
+            sockets,
             batch: Batch::new(datagram_bytes_max),
             waker: Waker(Arc::new(EventFd::from_flags(flags)?)),
+            nap,
             first: 0,
         })
     }
@@ -57,6 +68,10 @@ impl LaneSockets {
     /// Gives what waits at all sockets of the lane, 64 datagrams at the most;
     /// nothing if the timeout or a signal came first. `None` waits for ever.
     ///
+    /// While datagrams come fast and all have been taken, it naps before it
+    /// looks at the sockets again, [`Settings::nap_max`] at the most; only a
+    /// [`Waker`] or the timeout ends a nap.
+    ///
     /// # Errors
     ///
     /// If waiting fails or a socket can never work again. What is transient,
@@ -64,10 +79,37 @@ impl LaneSockets {
     /// [`SocketStats::errors`] and survived.
     pub fn receive(&mut self, timeout: Option<Duration>) -> io::Result<Received<'_>> {
         self.batch.clear();
-        let ready = self.wait(timeout)?;
+        let ready = self.look(timeout)?;
         if ready.waker {
             self.waker.reset();
         }
+        self.take(&ready)?;
+        self.nap.note(Instant::now(), self.batch.catch());
+        Ok(Received {
+            batch: &self.batch,
+            woken: ready.waker,
+        })
+    }
+
+    /// Naps if it is time to, then waits.
+    fn look(&mut self, timeout: Option<Duration>) -> io::Result<Ready> {
+        let all = self.sockets.len();
+        let nap = self.nap.length(Instant::now());
+        let nap = timeout.map_or(nap, |timeout| nap.min(timeout));
+        if nap.is_zero() {
+            return self.wait(all, timeout);
+        }
+        self.wait(0, Some(nap))?;
+        let ready = self.wait(all, Some(Duration::ZERO))?;
+        if ready.waker || ready.sockets.contains(&true) {
+            return Ok(ready);
+        }
+        self.nap.note_in_vain(Instant::now());
+        self.wait(all, timeout.map(|timeout| timeout.saturating_sub(nap)))
+    }
+
+    /// Takes what waits at the sockets that are ready, as far as slots are free.
+    fn take(&mut self, ready: &Ready) -> io::Result<()> {
         let count = self.sockets.len();
         self.first = (self.first + 1) % count.max(1);
         for index in (self.first..count).chain(0..self.first) {
@@ -78,10 +120,7 @@ impl LaneSockets {
                 socket.receive(&mut self.batch)?;
             }
         }
-        Ok(Received {
-            batch: &self.batch,
-            woken: ready.waker,
-        })
+        Ok(())
     }
 
     /// Asks the kernel what it dropped; the sum over the lane's sockets.
@@ -105,7 +144,8 @@ impl LaneSockets {
         self.sockets.iter().map(|socket| &socket.stats)
     }
 
-    fn wait(&self, timeout: Option<Duration>) -> io::Result<Ready> {
+    /// Waits for the waker and for the first so many sockets.
+    fn wait(&self, sockets: usize, timeout: Option<Duration>) -> io::Result<Ready> {
         let waker = self.waker.0.as_fd();
         let mut entries: [PollFd<'_>; 1 + PORTS_MAX] = array::from_fn(|index| {
             let socket = index
@@ -114,11 +154,23 @@ impl LaneSockets {
             let fd = socket.map_or(waker, |socket| socket.udp.as_fd());
             PollFd::new(fd, PollFlags::POLLIN)
         });
-        let used = entries.get_mut(..=self.sockets.len()).unwrap_or_default();
+        let used = entries.get_mut(..=sockets).unwrap_or_default();
         match ppoll(used, timeout.map(TimeSpec::from_duration), None) {
             Ok(_) => Ready::read(used),
             Err(Errno::EINTR) => Ok(Ready::default()),
             Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Batch {
+    /// What it holds, as naps go by it.
+    fn catch(&self) -> Catch {
+        let lengths = || self.datagrams().map(|(envelope, _)| envelope.length);
+        Catch {
+            datagrams: lengths().count(),
+            octets: lengths().sum(),
+            is_full: self.is_full(),
         }
     }
 }
@@ -306,4 +358,70 @@ fn unix_ms() -> u64 {
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let milliseconds = since_1970.unwrap_or_default().as_millis();
     u64::try_from(milliseconds).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::settings;
+    use super::*;
+
+    /// Far longer than loopback takes; reached only by a test that fails.
+    const DEADLINE: Duration = Duration::from_secs(20);
+
+    /// A lane that is about to nap so long, and a sender to it.
+    fn tired(nap: Duration) -> (LaneSockets, UdpSocket) {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        sender.connect(socket.local_addr().unwrap()).unwrap();
+        let settings = Settings {
+            nap_max: nap,
+            ..settings("127.0.0.1:0", 1)
+        };
+        let mut lane = LaneSockets::new(vec![socket], &settings).unwrap();
+        // So few that no buffer is too small for the nap.
+        let catch = Catch {
+            datagrams: 5,
+            octets: 5,
+            is_full: false,
+        };
+        let now = Instant::now();
+        lane.nap.note(now - nap, Catch::default());
+        lane.nap.note(now, catch);
+        (lane, sender)
+    }
+
+    #[test]
+    fn a_datagram_does_not_end_a_nap() {
+        let nap = Duration::from_millis(20);
+        let started = Instant::now();
+        let (mut lane, sender) = tired(nap);
+        sender.send(b"one").unwrap();
+        sender.send(b"two").unwrap();
+        let received = lane.receive(Some(DEADLINE)).unwrap();
+        assert_eq!((received.woken(), received.datagrams().count()), (false, 2));
+        assert!(started.elapsed() >= nap, "{:?}", started.elapsed());
+    }
+
+    #[test]
+    fn a_waker_ends_a_nap_and_what_came_is_taken() {
+        let (mut lane, sender) = tired(2 * DEADLINE);
+        let waker = lane.waker();
+        sender.send(b"one").unwrap();
+        let started = Instant::now();
+        waker.wake();
+        let received = lane.receive(None).unwrap();
+        assert_eq!((received.woken(), received.datagrams().count()), (true, 1));
+        assert!(started.elapsed() < DEADLINE);
+        assert!(!lane.receive(Some(Duration::ZERO)).unwrap().woken());
+    }
+
+    #[test]
+    fn a_nap_ends_with_the_timeout() {
+        let (mut lane, sender) = tired(2 * DEADLINE);
+        sender.send(b"one").unwrap();
+        let started = Instant::now();
+        let received = lane.receive(Some(Duration::from_millis(1))).unwrap();
+        assert_eq!(received.datagrams().count(), 1);
+        assert!(started.elapsed() < DEADLINE);
+    }
 }

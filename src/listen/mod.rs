@@ -19,6 +19,7 @@ mod buffer;
 mod envelope;
 mod lane;
 mod lookup;
+mod nap;
 mod own;
 mod pin;
 mod relay;

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::net::UdpSocket;
 use std::num::NonZeroU32;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use listenfd::ListenFd;
 use nix::errno::Errno;
@@ -41,6 +42,9 @@ pub struct Settings {
     pub receive_buffer_bytes: usize,
     /// Longer datagrams are dropped and counted; [`DATAGRAM_BYTES_MAX`] loses none.
     pub datagram_bytes_max: usize,
+    /// The longest a datagram may wait for others, so that they are taken
+    /// together; 0 has none wait.
+    pub nap_max: Duration,
 }
 
 /// Sockets, ready to receive.
@@ -228,12 +232,8 @@ impl<'a> Opening<'a> {
         if let Some(lane) = lanes.iter().find(|lane| lane.len() > PORTS_MAX) {
             return Err(BindError::TooMany(lane.len()));
         }
-        let datagram_bytes_max = self
-            .settings
-            .datagram_bytes_max
-            .clamp(1, DATAGRAM_BYTES_MAX);
         let lanes = lanes.into_iter();
-        let lanes = lanes.map(|sockets| LaneSockets::new(sockets, datagram_bytes_max));
+        let lanes = lanes.map(|sockets| LaneSockets::new(sockets, self.settings));
         Ok(Bound {
             lanes: lanes.collect::<io::Result<_>>()?,
             addresses,

@@ -21,6 +21,7 @@ pub(super) fn settings(address: &str, lanes: u32) -> Settings {
         lanes: NonZeroU32::new(lanes).unwrap(),
         receive_buffer_bytes: 2 << 20,
         datagram_bytes_max: DATAGRAM_BYTES_MAX,
+        nap_max: Duration::from_millis(1),
     }
 }
 

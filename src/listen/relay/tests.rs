@@ -36,6 +36,7 @@ impl Scene {
             lanes: NonZeroU32::MIN,
             receive_buffer_bytes: 2 << 20,
             datagram_bytes_max: DATAGRAM_BYTES_MAX,
+            nap_max: Duration::from_millis(1),
         };
         let mut bound = bind(&settings).unwrap();
         let exporter = UdpSocket::bind(address).unwrap();
