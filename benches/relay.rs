@@ -138,6 +138,7 @@ fn bind() -> (LaneSockets, SocketAddr) {
         receive_buffer_bytes: 4 << 20,
         datagram_bytes_max: 2048,
         nap_max: Duration::ZERO,
+        gro: false,
     };
     let mut bound = listen::bind(&settings).unwrap();
     (bound.lanes.remove(0), *bound.addresses.first().unwrap())

@@ -25,6 +25,8 @@ pub struct Listen {
     pub steering: Steering,
     /// CPUs of the lanes, in turn; none has the kernel choose.
     pub cpus: Vec<usize>,
+    /// Whether datagrams that come in one piece are received in one.
+    pub gro: bool,
 }
 
 /// How exporters are spread over lanes.
@@ -47,6 +49,7 @@ impl Default for Listen {
             lanes: None,
             steering: Steering::default(),
             cpus: Vec::new(),
+            gro: false,
         }
     }
 }
@@ -73,6 +76,7 @@ impl Listen {
                 )
                 .unwrap_or_default(),
             cpus: cpus(table).unwrap_or(default.cpus),
+            gro: table.boolean("gro").unwrap_or(default.gro),
         }
     }
 }

@@ -73,6 +73,7 @@ fn every_key_can_be_set() {
         max-nap-us = 0
         lanes = 3
         steering = "off"
+        gro = true
         [exporters]
         template-scope = "ip-only"
         persist-templates = false
@@ -100,6 +101,7 @@ fn every_key_can_be_set() {
         lanes: Some(3),
         steering: Steering::Off,
         cpus: Vec::new(),
+        gro: true,
     };
     assert_eq!(config.listen, expected);
     let sampling = Sampling {

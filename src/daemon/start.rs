@@ -264,6 +264,7 @@ fn bind(config: &Config) -> Result<Bound> {
         receive_buffer_bytes: config.listen.receive_buffer_bytes,
         datagram_bytes_max: listen::DATAGRAM_BYTES_MAX,
         nap_max: config.listen.nap_max,
+        gro: config.listen.gro,
     };
     let passed = listen::passed(&mut ListenFd::from_env());
     if passed.is_empty() {

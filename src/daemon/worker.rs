@@ -286,6 +286,7 @@ mod tests {
             receive_buffer_bytes: 1 << 16,
             datagram_bytes_max: 1_500,
             nap_max: Duration::ZERO,
+            gro: false,
         });
         let mut bound = bound.unwrap();
         let exporter = UdpSocket::bind("127.0.0.1:0").unwrap();

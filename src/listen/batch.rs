@@ -62,7 +62,7 @@ impl Batch {
 
     /// Takes what waits at a socket, as far as slots are free, without waiting.
     ///
-    /// Gives the envelopes of what came; the datagrams taken before stay.
+    /// Gives what came; the datagrams taken before stay.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl Batch {
         &mut self,
         socket: BorrowedFd<'_>,
         local_port: u16,
-    ) -> io::Result<&[Envelope]> {
+    ) -> io::Result<impl Iterator<Item = (&Envelope, &[u8])>> {
         let filled = self.envelopes.len();
         let mut vectors = [const { EMPTY_VECTOR }; SLOTS];
         // SAFETY: `mmsghdr` is plain integers and pointers, for which zero is valid.
@@ -124,7 +124,7 @@ impl Batch {
                 control.unwrap_or_default(),
             ));
         }
-        Ok(self.envelopes.get(filled..).unwrap_or_default())
+        Ok(self.slots().skip(filled))
     }
 
     /// Whether no slot is free.
@@ -132,8 +132,9 @@ impl Batch {
         self.envelopes.len() == SLOTS
     }
 
-    /// Envelopes with the octets they came with, in order of receipt.
-    pub(super) fn datagrams(&self) -> impl Iterator<Item = (&Envelope, &[u8])> {
+    /// Envelopes with the octets they came with, in order of receipt; some may
+    /// be several datagrams: [`Envelope::split`].
+    pub(super) fn slots(&self) -> impl Iterator<Item = (&Envelope, &[u8])> {
         let slots = self.octets.chunks_exact(self.slot_bytes);
         self.envelopes
             .iter()

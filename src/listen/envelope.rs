@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 /// Octets of the longest socket address, `sockaddr_in6`.
 pub(super) const NAME_BYTES: usize = 28;
 
-/// Octets for control messages: one timestamp takes 32.
+/// Octets for control messages: a timestamp takes 32, the size of segments 24.
 pub(super) const CONTROL_BYTES: usize = 64;
 
 /// One received datagram, without its octets.
@@ -18,6 +18,9 @@ pub(super) struct Envelope {
     pub(super) local_port: u16,
     /// Octets in the slot.
     pub(super) length: usize,
+    /// Octets of each datagram, where the kernel put several of one sender into
+    /// the slot; the last may be shorter. 0: there is one.
+    pub(super) segment_bytes: usize,
     /// It was longer than its slot.
     pub(super) truncated: bool,
     /// Sender, IPv4-mapped addresses as IPv4; none if of another family.
@@ -35,13 +38,33 @@ impl Envelope {
         name: &[u8],
         control: &[u8],
     ) -> Self {
-        Self {
+        let mut envelope = Self {
             local_port,
             length,
+            segment_bytes: 0,
             truncated,
             peer: peer(name),
-            unix_ms: unix_ms(control),
+            unix_ms: None,
+        };
+        for (mark, data) in Messages(control) {
+            match mark {
+                (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => envelope.unix_ms = milliseconds(data),
+                (libc::SOL_UDP, libc::UDP_GRO) => envelope.segment_bytes = segment_bytes(data),
+                _ => {}
+            }
         }
+        envelope
+    }
+
+    /// Takes the octets of its slot apart into datagrams, in order.
+    pub(super) fn split<'a>(&self, octets: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        // An empty datagram is one, too, but no chunk.
+        let empty = octets.is_empty().then_some(octets);
+        let each = match self.segment_bytes {
+            0 => octets.len(),
+            each => each,
+        };
+        empty.into_iter().chain(octets.chunks(each.max(1)))
     }
 }
 
@@ -61,26 +84,35 @@ fn peer(name: &[u8]) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, u16::from_be_bytes(*port)))
 }
 
-/// Finds `SCM_TIMESTAMPNS` among control messages.
+/// Control messages with their levels and types.
 ///
 /// Each is a header (length including itself, level, type), its data, and
 /// padding to the size of a word: `cmsg(3)`.
-fn unix_ms(mut control: &[u8]) -> Option<u64> {
-    loop {
-        let (length, rest) = control.split_first_chunk()?;
+struct Messages<'a>(&'a [u8]);
+
+impl<'a> Iterator for Messages<'a> {
+    type Item = ((libc::c_int, libc::c_int), &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (length, rest) = self.0.split_first_chunk()?;
         let (level, rest) = rest.split_first_chunk()?;
         let (kind, data) = rest.split_first_chunk()?;
-        let length = usize::from_ne_bytes(*length);
-        let mark = (i32::from_ne_bytes(*level), i32::from_ne_bytes(*kind));
-        if mark == (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) {
-            return milliseconds(data);
-        }
         // A length shorter than the header would not get us any further.
-        let step = length
-            .max(HEADER_BYTES)
-            .checked_next_multiple_of(size_of::<usize>())?;
-        control = control.get(step..)?;
+        let length = usize::from_ne_bytes(*length).max(HEADER_BYTES);
+        let data = data.get(..length - HEADER_BYTES)?;
+        let padded = length.checked_next_multiple_of(size_of::<usize>())?;
+        self.0 = self.0.get(padded..).unwrap_or_default();
+        let mark = (i32::from_ne_bytes(*level), i32::from_ne_bytes(*kind));
+        Some((mark, data))
     }
+}
+
+/// The `int` of `UDP_GRO`; 0 if it is none.
+fn segment_bytes(data: &[u8]) -> usize {
+    let bytes = data
+        .first_chunk()
+        .map(|data| libc::c_int::from_ne_bytes(*data));
+    bytes.map_or(0, |bytes| usize::try_from(bytes).unwrap_or_default())
 }
 
 /// A `timespec` in milliseconds; none before 1970.
@@ -112,6 +144,12 @@ mod tests {
 
     fn timestamp(seconds: i64, nanoseconds: i64) -> Vec<u8> {
         [seconds.to_ne_bytes(), nanoseconds.to_ne_bytes()].concat()
+    }
+
+    /// What is read beside the octets of a slot.
+    fn read(control: &[u8]) -> (Option<u64>, usize) {
+        let envelope = Envelope::read(9995, 0, false, &[], control);
+        (envelope.unix_ms, envelope.segment_bytes)
     }
 
     fn name(family: i32, rest: &[u8]) -> [u8; NAME_BYTES] {
@@ -163,7 +201,33 @@ mod tests {
             libc::SCM_TIMESTAMPNS,
             &timestamp(1_700_000_000, 123_999_999),
         ));
-        assert_eq!(unix_ms(&control), Some(1_700_000_000_123));
+        assert_eq!(read(&control), (Some(1_700_000_000_123), 0));
+        let segments = 1_464_i32.to_ne_bytes();
+        control.extend(control_message(libc::SOL_UDP, libc::UDP_GRO, &segments));
+        assert_eq!(read(&control), (Some(1_700_000_000_123), 1_464));
+    }
+
+    #[test]
+    fn a_size_of_segments_that_is_none_is_ignored() {
+        for data in [[].as_slice(), &[1], &[0; 4], &[0xff; 4]] {
+            let control = control_message(libc::SOL_UDP, libc::UDP_GRO, data);
+            assert_eq!(read(&control), (None, 0), "{data:?}");
+        }
+    }
+
+    #[test]
+    fn a_slot_is_taken_apart_by_the_size_of_segments() {
+        let split = |segment_bytes: usize, octets: &'static [u8]| {
+            let mut envelope = Envelope::read(9995, octets.len(), false, &[], &[]);
+            envelope.segment_bytes = segment_bytes;
+            envelope.split(octets).collect::<Vec<_>>()
+        };
+        assert_eq!(split(0, b"abcde"), [b"abcde"]);
+        assert_eq!(split(2, b"abcde"), [b"ab".as_slice(), b"cd", b"e"]);
+        assert_eq!(split(2, b"abcd"), [b"ab", b"cd"]);
+        assert_eq!(split(9, b"abcd"), [b"abcd"]);
+        assert_eq!(split(0, b""), [b""]);
+        assert_eq!(split(2, b""), [b""]);
     }
 
     #[test]
@@ -175,7 +239,7 @@ mod tests {
             &timestamp(1, 0),
         ));
         for length in 0..control.len() {
-            assert_eq!(unix_ms(&control[..length]), None, "{length} octets");
+            assert_eq!(read(&control[..length]), (None, 0), "{length} octets");
         }
     }
 
@@ -184,7 +248,7 @@ mod tests {
         for length in [0, 1, usize::MAX] {
             let mut control = control_message(0, 0, &[0; 16]);
             control[..size_of::<usize>()].copy_from_slice(&length.to_ne_bytes());
-            assert_eq!(unix_ms(&control), None);
+            assert_eq!(read(&control), (None, 0));
         }
     }
 

@@ -34,6 +34,7 @@ use super::socket::Settings;
 pub struct LaneSockets {
     sockets: Vec<Socket>,
     batch: Batch,
+    datagram_bytes_max: usize,
     waker: Waker,
     nap: Nap,
     /// Which socket is read first next time, so that none starves the others.
@@ -44,6 +45,11 @@ impl LaneSockets {
     /// A lane of the sockets given, [`PORTS_MAX`] at the most.
     pub(super) fn new(sockets: Vec<UdpSocket>, settings: &Settings) -> io::Result<Self> {
         let datagram_bytes_max = settings.datagram_bytes_max.clamp(1, DATAGRAM_BYTES_MAX);
+        let slot_bytes = if settings.gro {
+            DATAGRAM_BYTES_MAX
+        } else {
+            datagram_bytes_max
+        };
         let sockets = sockets.into_iter().map(Socket::new);
         let sockets = sockets.collect::<io::Result<Vec<_>>>()?;
         let buffers = sockets.iter().map(|it| it.stats.receive_buffer_bytes);
@@ -51,7 +57,8 @@ impl LaneSockets {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         Ok(Self {
             sockets,
-            batch: Batch::new(datagram_bytes_max),
+            batch: Batch::new(slot_bytes),
+            datagram_bytes_max,
             waker: Waker(Arc::new(EventFd::from_flags(flags)?)),
             nap,
             first: 0,
@@ -65,8 +72,9 @@ impl LaneSockets {
 
     /// Waits for datagrams, for a [`Waker`], or until the timeout is over.
     ///
-    /// Gives what waits at all sockets of the lane, 64 datagrams at the most;
-    /// nothing if the timeout or a signal came first. `None` waits for ever.
+    /// Gives what waits at all sockets of the lane, 64 datagrams at the most, or
+    /// 64 times those that came in one piece ([`Settings::gro`]); nothing if the
+    /// timeout or a signal came first. `None` waits for ever.
     ///
     /// While datagrams come fast and all have been taken, it naps before it
     /// looks at the sockets again, [`Settings::nap_max`] at the most; only a
@@ -87,6 +95,7 @@ impl LaneSockets {
         self.nap.note(Instant::now(), self.batch.catch());
         Ok(Received {
             batch: &self.batch,
+            datagram_bytes_max: self.datagram_bytes_max,
             woken: ready.waker,
         })
     }
@@ -117,7 +126,7 @@ impl LaneSockets {
             if let Some(socket) = self.sockets.get_mut(index).filter(|_| is_ready)
                 && !self.batch.is_full()
             {
-                socket.receive(&mut self.batch)?;
+                socket.receive(&mut self.batch, self.datagram_bytes_max)?;
             }
         }
         Ok(())
@@ -164,9 +173,9 @@ impl LaneSockets {
 }
 
 impl Batch {
-    /// What it holds, as naps go by it.
+    /// What it holds, as naps go by it: datagrams that came as one are one.
     fn catch(&self) -> Catch {
-        let lengths = || self.datagrams().map(|(envelope, _)| envelope.length);
+        let lengths = || self.slots().map(|(envelope, _)| envelope.length);
         Catch {
             datagrams: lengths().count(),
             octets: lengths().sum(),
@@ -197,12 +206,14 @@ impl Socket {
         })
     }
 
-    fn receive(&mut self, batch: &mut Batch) -> io::Result<()> {
+    fn receive(&mut self, batch: &mut Batch, datagram_bytes_max: usize) -> io::Result<()> {
         let stats = &mut self.stats;
         match batch.receive(self.udp.as_fd(), stats.local_port) {
-            Ok(envelopes) => {
-                for envelope in envelopes {
-                    stats.count(envelope);
+            Ok(slots) => {
+                for (envelope, octets) in slots {
+                    for datagram in envelope.split(octets) {
+                        stats.count(envelope, datagram.len(), datagram_bytes_max);
+                    }
                 }
                 Ok(())
             }
@@ -242,20 +253,21 @@ pub struct SocketStats {
     pub oversized: u64,
     /// Datagrams the kernel dropped since the socket was made, as of the last
     /// [`LaneSockets::drops`]; with socket activation that may be before us.
+    /// What came in one piece ([`Settings::gro`]) is counted as one (Linux 6.18).
     pub kernel_dropped: u64,
     /// Calls that failed and were survived.
     pub errors: u64,
 }
 
 impl SocketStats {
-    fn count(&mut self, envelope: &Envelope) {
-        if envelope.truncated {
+    fn count(&mut self, envelope: &Envelope, length: usize, datagram_bytes_max: usize) {
+        if envelope.truncated || length > datagram_bytes_max {
             self.oversized += 1;
         } else if envelope.peer.is_none() {
             self.errors += 1;
         } else {
             self.datagrams += 1;
-            self.octets += envelope.length as u64;
+            self.octets += length as u64;
         }
     }
 }
@@ -263,22 +275,29 @@ impl SocketStats {
 /// What one [`LaneSockets::receive`] brought.
 pub struct Received<'a> {
     batch: &'a Batch,
+    datagram_bytes_max: usize,
     woken: bool,
 }
 
 impl Received<'_> {
     /// Datagrams in order of receipt, socket by socket.
     pub fn datagrams(&self) -> impl Iterator<Item = Datagram<'_>> {
-        let whole = self.batch.datagrams();
-        let whole = whole.filter(|(envelope, _)| !envelope.truncated);
-        whole.filter_map(|(envelope, bytes)| {
-            Some(Datagram {
+        let whole = self
+            .batch
+            .slots()
+            .filter(|(envelope, _)| !envelope.truncated);
+        let each = whole.filter_map(|(envelope, octets)| {
+            let peer = envelope.peer?;
+            let unix_ms = envelope.unix_ms.unwrap_or_else(unix_ms);
+            Some(envelope.split(octets).map(move |bytes| Datagram {
                 bytes,
-                peer: envelope.peer?,
+                peer,
                 local_port: envelope.local_port,
-                unix_ms: envelope.unix_ms.unwrap_or_else(unix_ms),
-            })
-        })
+                unix_ms,
+            }))
+        });
+        let longest = self.datagram_bytes_max;
+        each.flatten().filter(move |it| it.bytes.len() <= longest)
     }
 
     /// Whether a [`Waker`] was used since the last time.

@@ -45,6 +45,9 @@ pub struct Settings {
     /// The longest a datagram may wait for others, so that they are taken
     /// together; 0 has none wait.
     pub nap_max: Duration,
+    /// Whether datagrams that the sender's kernel, or the network card, has left
+    /// in one piece are received in one (`UDP_GRO`, Linux 5.0).
+    pub gro: bool,
 }
 
 /// Sockets, ready to receive.
@@ -194,7 +197,19 @@ impl<'a> Opening<'a> {
         self.steered
     }
 
+    /// Has the kernel leave datagrams together, or not: who had an adopted
+    /// socket before may have chosen otherwise.
+    fn set_gro(&mut self) {
+        let sockets = self.groups.iter().flat_map(|group| &group.sockets);
+        let set = |socket| setsockopt(socket, sockopt::UdpGroSegment, &self.settings.gro);
+        let failed = sockets.map(set).find_map(Result::err);
+        if let Some(error) = failed.filter(|_| self.settings.gro) {
+            self.warnings.push(Warning::NoGro(error.into()));
+        }
+    }
+
     fn finish(mut self) -> Result<Bound, BindError> {
+        self.set_gro();
         let addresses = self.groups.iter().map(|group| group.address).collect();
         for group in &self.groups {
             let granted = group
@@ -279,6 +294,8 @@ pub enum Warning {
     },
     /// The kernel refused the program that steers; there is one lane.
     NotSteered(io::Error),
+    /// The kernel takes datagrams apart, although they were to stay together.
+    NoGro(io::Error),
     /// The host has no IPv6; listens on IPv4 only in place of this address.
     NoIpv6(SocketAddr),
 }
@@ -300,6 +317,9 @@ impl fmt::Display for Warning {
                 "the kernel refuses to steer datagrams by exporter ({error}): \
                  one lane receives them all",
             ),
+            Self::NoGro(error) => {
+                write!(out, "the kernel does not receive with UDP_GRO: {error}")
+            }
             Self::NoIpv6(address) => {
                 write!(out, "no IPv6 on this host: udp {address} takes IPv4 only")
             }

@@ -10,6 +10,9 @@ use std::time::Duration;
 use std::time::Instant;
 use std::time::SystemTime;
 
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt;
+
 use super::*;
 
 /// Far longer than loopback takes; reached only by a test that fails.
@@ -22,6 +25,7 @@ pub(super) fn settings(address: &str, lanes: u32) -> Settings {
         receive_buffer_bytes: 2 << 20,
         datagram_bytes_max: DATAGRAM_BYTES_MAX,
         nap_max: Duration::from_millis(1),
+        gro: false,
     }
 }
 
@@ -105,6 +109,84 @@ fn a_datagram_longer_than_the_maximum_is_dropped_and_counted() {
         (stats.datagrams, stats.octets, stats.oversized),
         (2, 103, 2)
     );
+}
+
+/// Sends datagrams of so many octets each, and perhaps a shorter last one, in
+/// one piece; gives them one by one.
+pub(super) fn send_in_one(socket: &UdpSocket, each: usize, octets: &[u8]) -> Vec<Vec<u8>> {
+    let segment = i32::try_from(each).unwrap();
+    setsockopt(socket, sockopt::UdpGsoSegment, &segment).unwrap();
+    socket.send(octets).unwrap();
+    setsockopt(socket, sockopt::UdpGsoSegment, &0).unwrap();
+    octets.chunks(each).map(<[u8]>::to_vec).collect()
+}
+
+/// Octets that tell each datagram of a piece from the others.
+pub(super) fn numbered(count: usize) -> Vec<u8> {
+    let numbers = (0_u8..251).flat_map(|number| [number; 7]);
+    numbers.cycle().take(count).collect()
+}
+
+#[test]
+fn what_comes_in_one_piece_is_taken_apart() {
+    for gro in [true, false] {
+        let settings = Settings {
+            gro,
+            ..settings("127.0.0.1:0", 1)
+        };
+        let mut bound = bind(&settings).unwrap();
+        assert!(bound.warnings.is_empty(), "{:?}", bound.warnings);
+        let lane = &mut bound.lanes[0];
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        sender.connect(bound.addresses[0]).unwrap();
+        let before = now_ms();
+        let mut sent = Vec::new();
+        // All equal; a shorter last one; one alone; none; the most of them.
+        for (each, octets) in [(1_464, 40 * 1_464), (1_000, 60_001), (100, 7)] {
+            sent.extend(send_in_one(&sender, each, &numbered(octets)));
+            sender.send(b"alone").unwrap();
+            sender.send(b"").unwrap();
+            sent.extend([b"alone".to_vec(), Vec::new()]);
+        }
+        sent.extend(send_in_one(&sender, 20, &numbered(64 * 20)));
+        let together = lane.receive(Some(DEADLINE)).unwrap().datagrams().count();
+        assert_eq!(together, if gro { sent.len() } else { 64 });
+        for datagram in &sent {
+            sender.send(datagram).unwrap();
+        }
+        let rest = take(lane, 2 * sent.len() - together);
+        let expected = sent.iter().chain(&sent).skip(together);
+        for ((bytes, peer, unix_ms), sent) in rest.iter().zip(expected) {
+            assert!(bytes == sent, "{} octets of {}", bytes.len(), sent.len());
+            assert_eq!(*peer, sender.local_addr().unwrap());
+            assert!((before..=now_ms()).contains(unix_ms), "{unix_ms}");
+        }
+        let stats = lane.stats().next().unwrap();
+        let octets: usize = sent.iter().map(Vec::len).sum();
+        let expected = (2 * sent.len() as u64, 2 * octets as u64, 0);
+        assert_eq!((stats.datagrams, stats.octets, stats.oversized), expected);
+    }
+}
+
+#[test]
+fn of_a_piece_too_the_datagrams_that_are_too_long_are_dropped() {
+    let settings = Settings {
+        gro: true,
+        datagram_bytes_max: 100,
+        ..settings("127.0.0.1:0", 1)
+    };
+    let mut bound = bind(&settings).unwrap();
+    let lane = &mut bound.lanes[0];
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    sender.connect(bound.addresses[0]).unwrap();
+    send_in_one(&sender, 101, &[1; 3 * 101 + 50]);
+    send_in_one(&sender, 100, &[2; 3 * 100]);
+    sender.send(&[3; 101]).unwrap();
+    let lengths: Vec<_> = take(lane, 4).iter().map(|(it, _, _)| it.len()).collect();
+    assert_eq!(lengths, [50, 100, 100, 100]);
+    assert_eq!(drain(lane), 0);
+    let stats = lane.stats().next().unwrap();
+    assert_eq!((stats.datagrams, stats.oversized), (4, 4));
 }
 
 /// The kernel's own count equals what was sent and did not come; and what

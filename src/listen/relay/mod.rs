@@ -47,8 +47,8 @@ pub struct Relay {
     table: Arc<RelayTable>,
     /// One for each destination of the table, in its order.
     outlets: Vec<Outlet>,
-    /// Of the batch at hand.
-    ways: [Way; SLOTS],
+    /// Of the batch at hand, one for each datagram.
+    ways: Vec<Way>,
 }
 
 impl Relay {
@@ -57,7 +57,7 @@ impl Relay {
         let mut relay = Self {
             table: Arc::default(),
             outlets: Vec::new(),
-            ways: [Way::default(); SLOTS],
+            ways: Vec::with_capacity(SLOTS),
         };
         relay.go_by(table);
         relay
@@ -72,7 +72,7 @@ impl Relay {
             let outlet = Outlet::new(destination.clone(), known);
             self.outlets.push(outlet);
         }
-        self.ways = [Way::default(); SLOTS];
+        self.ways.clear();
         self.table = table;
     }
 
@@ -88,17 +88,19 @@ impl Relay {
         if self.outlets.is_empty() {
             return;
         }
+        self.ways.clear();
         let mut all = 0;
         // Datagrams of an exporter often come together.
         let mut last = None;
-        for (way, datagram) in self.ways.iter_mut().zip(received.datagrams()) {
+        for datagram in received.datagrams() {
             let exporter = datagram.peer.ip();
-            *way = match last {
+            let way = match last {
                 Some((same, way)) if same == exporter => way,
                 _ if is_heard(exporter) => self.table.way(exporter),
                 _ => Way::default(),
             };
-            last = Some((exporter, *way));
+            self.ways.push(way);
+            last = Some((exporter, way));
             all |= way.destinations;
         }
         for (index, outlet) in self.outlets.iter_mut().enumerate() {
@@ -108,7 +110,10 @@ impl Relay {
             }
             let datagrams = received.datagrams().zip(&self.ways);
             let wanted = datagrams.filter(|(_, way)| way.destinations & bit != 0);
-            outlet.send(wanted.map(|(datagram, _)| datagram), now_ms);
+            let mut wanted = wanted.map(|(datagram, _)| datagram).peekable();
+            while wanted.peek().is_some() {
+                outlet.send(wanted.by_ref().take(SLOTS), now_ms);
+            }
         }
     }
 

@@ -3,7 +3,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::net::UdpSocket;
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::flowlog::Server;
@@ -13,6 +12,9 @@ use crate::listen::DATAGRAM_BYTES_MAX;
 use crate::listen::LaneSockets;
 use crate::listen::Settings;
 use crate::listen::bind;
+use crate::listen::tests::numbered;
+use crate::listen::tests::send_in_one;
+use crate::listen::tests::settings;
 
 /// Far longer than loopback takes; reached only by a test that fails.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -30,16 +32,12 @@ struct Scene {
 
 impl Scene {
     fn new(rules: &[RelayRule]) -> Self {
-        let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        let settings = Settings {
-            addresses: vec![address],
-            lanes: NonZeroU32::MIN,
-            receive_buffer_bytes: 2 << 20,
-            datagram_bytes_max: DATAGRAM_BYTES_MAX,
-            nap_max: Duration::from_millis(1),
-        };
-        let mut bound = bind(&settings).unwrap();
-        let exporter = UdpSocket::bind(address).unwrap();
+        Self::on(&settings("127.0.0.1:0", 1), rules)
+    }
+
+    fn on(settings: &Settings, rules: &[RelayRule]) -> Self {
+        let mut bound = bind(settings).unwrap();
+        let exporter = UdpSocket::bind("127.0.0.1:0").unwrap();
         exporter.connect(bound.addresses[0]).unwrap();
         Self {
             lane: bound.lanes.remove(0),
@@ -139,6 +137,40 @@ fn all_datagrams_arrive_octet_by_octet_and_in_order() {
     assert_eq!([scene.totals(0), scene.totals(1)], [expected; 2]);
     assert_eq!(scene.decoded, sent);
     assert_eq!(scene.only, Vec::<Vec<u8>>::new());
+}
+
+/// More of them than a batch has slots, and the number of each stays right.
+#[test]
+fn what_came_in_one_piece_is_relayed_one_by_one() {
+    let (one, to_one) = receiver("127.0.0.1:0");
+    let only = RelayRule {
+        exporters: vec!["127.0.0.1".parse().unwrap()],
+        only: true,
+        ..rule(&[to_one])
+    };
+    let settings = Settings {
+        gro: true,
+        ..settings("127.0.0.1:0", 1)
+    };
+    let mut scene = Scene::on(&settings, &[only]);
+    let other = UdpSocket::bind("127.0.0.2:0").unwrap();
+    other.connect(scene.exporter.peer_addr().unwrap()).unwrap();
+    let (mut relayed, mut decoded) = (Vec::new(), Vec::new());
+    for (each, count) in [(100, 6_399), (99, 990), (1_464, 30_000), (7, 20)] {
+        relayed.extend(send_in_one(&scene.exporter, each, &numbered(count)));
+        decoded.extend(send_in_one(&other, each, &numbered(count + 1)));
+    }
+    let received = scene.lane.receive(Some(DEADLINE)).unwrap();
+    scene.relay.send(&received, 0, |_| true);
+    let (mut only, mut rest) = (Vec::new(), Vec::new());
+    for (index, datagram) in received.datagrams().enumerate() {
+        let is_only = scene.relay.is_only(index);
+        let pile = if is_only { &mut only } else { &mut rest };
+        pile.push(datagram.bytes.to_vec());
+    }
+    assert!(only == relayed && rest == decoded);
+    assert!(octets(take(&one, relayed.len())) == relayed);
+    assert_eq!(scene.totals(0).sent, relayed.len() as u64);
 }
 
 #[test]
