@@ -4,7 +4,11 @@
 //! `--growth` counts what more exporters, Templates and flows cost, which takes
 //! minutes; what is counted otherwise is a gate: it fails beyond its limit.
 
-#![expect(clippy::print_stdout, reason = "its only purpose")]
+#![expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "its only purpose"
+)]
 #![expect(clippy::unwrap_used, reason = "a bench may fail loudly")]
 
 mod rig;
@@ -28,17 +32,17 @@ use rig::Rig;
 /// Records that are counted, at least.
 const RECORDS: u64 = 100_000;
 
-/// What is counted, and how many instructions a record may cost: the figure of
-/// the day it was set, and 3 % for compilers' moods.
+/// What is counted, and how many instructions a record may cost: 3 % more than
+/// it did when this was written, by rustc 1.95.
 const GATE: [(&str, u64); 8] = [
-    ("decode v5", 206),
-    ("decode v9", 206),
-    ("decode ipfix", 196),
-    ("decode ipfix-variable", 1_600),
+    ("decode v5", 190),
+    ("decode v9", 190),
+    ("decode ipfix", 180),
+    ("decode ipfix-variable", 301),
     ("decode nsel", 2_000),
-    ("lane v5 10000 10", 2_000),
-    ("lane v9 10000 10", 2_000),
-    ("lane ipfix 10000 10", 2_000),
+    ("lane v5 10000 10", 679),
+    ("lane v9 10000 10", 711),
+    ("lane ipfix 10000 10", 719),
 ];
 
 /// What grows: version, flows, exporters.
@@ -52,9 +56,10 @@ const GROWTH: [&str; 5] = [
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
-    let is_within = match arguments.first().map(String::as_str) {
-        Some("--run") => run(&arguments[1]),
-        Some("--growth") => count(&GROWTH.map(|case| (case, u64::MAX))),
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let is_within = match arguments[..] {
+        ["--run", case] => run(case),
+        ["--growth", ..] => count(&GROWTH.map(|case| (case, u64::MAX))),
         _ => count(&GATE),
     };
     ExitCode::from(u8::from(!is_within))
@@ -112,7 +117,7 @@ fn run(case: &str) -> bool {
         ["lane", version, flows, exporters] => {
             lane(version, flows.parse().unwrap(), exporters.parse().unwrap())
         }
-        _ => panic!("no case {case}"),
+        _ => return false,
     };
     println!("{records}");
     true
@@ -150,5 +155,7 @@ fn lane(version: &str, flows: u32, exporters: u32) -> u64 {
         records += rig.fill();
         counted(&mut || rig.take());
     }
+    let left = rig.exit.taken.lock().unwrap().0;
+    eprintln!("records in flows that left the cache: {left}");
     records
 }

@@ -81,6 +81,7 @@ impl Cache {
         std::hint::black_box(read);
     }
 
+    #[inline(always)]
     fn take_in(
         &mut self,
         hash: u64,
@@ -102,18 +103,33 @@ impl Cache {
         }
         let is_last = mode == Mode::Natural && ends_naturally(record);
         let is_total = record.flags.contains(RecordFlags::TOTALS);
-        if !is_last && !is_total {
-            return self.place(hash, record, detail, outlet);
-        }
-        let mut record = if is_total {
+        let changed;
+        let record = if is_last || is_total {
+            changed = self.changed(hash, record, (is_last, is_total));
+            &changed
+        } else {
+            record
+        };
+        self.place(hash, record, detail, outlet);
+    }
+
+    /// A record as it is merged that ends its flow or counts totals.
+    #[inline(never)]
+    fn changed(
+        &mut self,
+        hash: u64,
+        record: &FlowRecord,
+        (is_last, is_total): (bool, bool),
+    ) -> FlowRecord {
+        let mut changed = if is_total {
             self.difference(hash, record)
         } else {
             *record
         };
         if is_last {
-            record.end_reason = EndReason::End;
+            changed.end_reason = EndReason::End;
         }
-        self.place(hash, &record, detail, outlet);
+        changed
     }
 
     pub(super) fn hash(&self, key: &FlowKey) -> u64 {
@@ -121,7 +137,6 @@ impl Cache {
     }
 
     /// What a record of totals adds to those before it (P-642).
-    #[inline(never)]
     fn difference(&mut self, hash: u64, record: &FlowRecord) -> FlowRecord {
         let mut new = *record;
         new.flags = record.flags.difference(RecordFlags::TOTALS);
@@ -143,6 +158,7 @@ impl Cache {
         new
     }
 
+    #[inline(always)]
     fn place(
         &mut self,
         hash: u64,
@@ -158,6 +174,7 @@ impl Cache {
     }
 
     /// Learns from a record's span how long its exporter's active timer is.
+    #[inline]
     fn learn(&mut self, record: &FlowRecord) {
         let span_ms = record.end_ms.saturating_sub(record.start_ms);
         let certain = record.end_reason == EndReason::Active;
@@ -176,6 +193,7 @@ impl Cache {
         })
     }
 
+    #[inline(always)]
     fn merge(
         &mut self,
         slot: u32,

@@ -13,7 +13,7 @@ pub struct Queue {
 
 impl Queue {
     /// Appends a record, on this route.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, route: u16, record: &FlowRecord, detail: Option<&Detail>) {
         if let Some(detail) = detail {
             self.details.push((self.records.len(), detail.clone()));

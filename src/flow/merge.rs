@@ -22,6 +22,7 @@ impl FlowRecord {
     ///
     /// # Errors
     /// A counter would overflow; `self` is as before.
+    #[inline(always)]
     pub fn absorb(&mut self, other: &Self) -> Result<(), Overflow> {
         let octets = self.octets.checked_add(other.octets).ok_or(Overflow)?;
         let packets = self.packets.checked_add(other.packets).ok_or(Overflow)?;

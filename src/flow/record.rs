@@ -5,6 +5,9 @@ use std::hash::Hasher;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
+use zerocopy::Immutable;
+use zerocopy::IntoBytes;
+
 use crate::element::ElementId;
 use crate::flow::Amount;
 use crate::session::SamplingRate;
@@ -15,7 +18,7 @@ use crate::session::TimeFlags;
 ///
 /// Absent fields are 0 and their bit in `present` is clear, so that records
 /// which differ in presence never merge (P-603).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Immutable, IntoBytes)]
 #[repr(C)]
 pub struct FlowKey {
     /// Source address; IPv4 as IPv4-mapped IPv6.
@@ -53,31 +56,10 @@ pub struct FlowKey {
 }
 
 impl FlowKey {
-    /// All of it in whole words, which compare and hash faster than fields do.
+    /// All octets of it, in words: they compare and hash faster than fields do.
     #[inline]
-    fn words(&self) -> [u64; 9] {
-        let [src, src_low]: [u64; 2] = zerocopy::transmute!(self.src);
-        let [dst, dst_low]: [u64; 2] = zerocopy::transmute!(self.dst);
-        let two = |low: u32, high: u32| u64::from(high) << 32 | u64::from(low);
-        let ports = [self.src_port, self.dst_port, self.vlan, self.route];
-        let octets = [
-            self.protocol,
-            self.tos,
-            self.direction,
-            self.forwarding_class,
-        ];
-        let SamplingRate { out_of, picked } = self.sampling;
-        [
-            src,
-            src_low,
-            dst,
-            dst_low,
-            two(self.source.0, self.in_if),
-            two(self.out_if, self.vrf),
-            two(out_of, picked),
-            zerocopy::transmute!(ports),
-            two(self.present.bits(), zerocopy::transmute!(octets)),
-        ]
+    fn words(&self) -> [u64; size_of::<Self>() / 8] {
+        zerocopy::transmute!(*self)
     }
 }
 
@@ -85,7 +67,7 @@ impl PartialEq for FlowKey {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
         let words = self.words().into_iter().zip(other.words());
-        words.fold(0, |differing, (one, two)| differing | (one ^ two)) == 0
+        words.fold(0, |differing, (one, other)| differing | (one ^ other)) == 0
     }
 }
 
@@ -161,11 +143,13 @@ pub const DIRECTION_ABSENT: u8 = 255;
 // The cache's entry of 160 octets counts on it.
 const _: () = assert!(size_of::<FlowKey>() == 72);
 
+/// Which key fields a record had, one bit each. P-603.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Immutable, IntoBytes, PartialEq)]
+#[repr(transparent)]
+pub struct Presence(u32);
+
 bitflags::bitflags! {
-    /// Which key fields a record had, one bit each. P-603.
-    #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-    #[repr(transparent)]
-    pub struct Presence: u32 {
+    impl Presence: u32 {
         /// Source address: 8, 27, or a prefix (44, 170).
         const SRC = 1;
         /// Destination address: 12, 28, or a prefix (45, 169).

@@ -90,11 +90,18 @@ impl Intake {
         }
         way.terms.read_in_part(known.plan.faults(), set.records);
         let mut sum = Amount::default();
+        let (template, plan) = (&known.template, &known.plan);
+        let is_done = plan.decode_bare(template, scope, set.body, |flow| {
+            sum += flow.amount();
+            way.route(verdict, flow, None);
+        });
+        if is_done {
+            return way.book(verdict, sum);
+        }
         let mut take = |flow: &FlowRecord, detail: Option<&_>| {
             sum += flow.amount();
             way.route(verdict, flow, detail);
         };
-        let (template, plan) = (&known.template, &known.plan);
         plan.decode_all(template, scope, set.body, &mut |flow, detail| {
             if flow.flags.contains(RecordFlags::NSEL) {
                 nsel.settle(flow, detail, &mut take);

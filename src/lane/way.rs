@@ -96,7 +96,7 @@ impl Way {
     }
 
     /// Sends one record along all its routes; [`Self::book`] counts it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn route(
         &mut self,
         verdict: &Verdict,
@@ -148,7 +148,7 @@ impl Way {
     }
 
     /// Sends one record along one route.
-    #[inline]
+    #[inline(always)]
     fn send(&mut self, route: RouteId, record: &FlowRecord, detail: Option<&Detail>) {
         self.queue.push(route.0, record, detail);
         if self.queue.len() >= QUEUE_MAX {
@@ -157,6 +157,7 @@ impl Way {
     }
 
     /// Moves what is queued into the cache.
+    #[inline(never)]
     pub(super) fn take_in(&mut self) {
         let mut outward = Outward::new(&mut self.batch, &self.sources);
         self.cache

@@ -39,6 +39,9 @@ pub mod views;
 
 use std::net::IpAddr;
 
+use zerocopy::Immutable;
+use zerocopy::IntoBytes;
+
 pub use clock::{Clock, ClockLimits};
 pub use limits::{Limits, ScopeMode, Transport};
 pub use names::{ElementType, ElementTypes, Names};
@@ -81,7 +84,8 @@ pub struct Arrival {
 
 /// One (exporter, Observation Domain) within a lane: an index that stays the
 /// same as long as the session lives.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Immutable, IntoBytes, PartialEq)]
+#[repr(transparent)]
 pub struct SourceId(pub u32);
 
 /// What a Template is compiled to when it arrives.

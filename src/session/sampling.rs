@@ -4,9 +4,11 @@ use std::cell::Cell;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
+use zerocopy::Immutable;
+use zerocopy::IntoBytes;
 
 /// One in `out_of / picked` packets was metered; 1/1 is unsampled.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Immutable, IntoBytes, PartialEq)]
 #[repr(C)]
 pub struct SamplingRate {
     /// Packets that passed.

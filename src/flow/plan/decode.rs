@@ -53,24 +53,38 @@ impl Plan {
         records: &[u8],
         emit: &mut impl FnMut(&FlowRecord, Option<&Detail>),
     ) {
-        let shape = &self.shape;
+        if self.decode_bare(template, scope, records, |flow| emit(flow, None)) {
+            return;
+        }
+        let records = template.split(records).map_while(Result::ok);
+        match &self.quick {
+            Some(quick) => quick.each(&self.shape, scope, records, |record, flow| {
+                let detail = self.detail_beside(record);
+                emit(flow, detail.as_ref());
+            }),
+            None => records.for_each(|record| self.decode(scope, record, emit)),
+        }
+    }
+
+    /// Does what [`Self::decode_all`] does, if every record is one flow without
+    /// detail, as nearly all are; or else nothing. Says whether it did.
+    ///
+    /// Apart, so that all of it is one loop, the caller's `emit` included.
+    #[inline]
+    pub fn decode_bare(
+        &self,
+        template: &Template,
+        scope: &Scope<'_>,
+        records: &[u8],
+        mut emit: impl FnMut(&FlowRecord),
+    ) -> bool {
         match (&self.quick, template.layout) {
             (Some(quick), Layout::Fixed(length)) if self.detail.is_empty() => {
                 let records = records.chunks_exact(length);
-                quick.each(shape, scope, records, |_, flow| emit(flow, None));
+                quick.each(&self.shape, scope, records, |_, flow| emit(flow));
+                true
             }
-            (Some(quick), Layout::Fixed(_) | Layout::Variable(_)) => {
-                let records = template.split(records).map_while(Result::ok);
-                quick.each(shape, scope, records, |record, flow| {
-                    let detail = self.detail_beside(record);
-                    emit(flow, detail.as_ref());
-                });
-            }
-            (None, _) | (_, Layout::Empty) => {
-                for record in template.split(records).map_while(Result::ok) {
-                    self.decode(scope, record, emit);
-                }
-            }
+            (_, Layout::Fixed(_) | Layout::Variable(_) | Layout::Empty) => false,
         }
     }
 

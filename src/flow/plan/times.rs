@@ -196,7 +196,7 @@ pub(super) enum Stamps {
 
 impl Stamps {
     /// When a flow was, by start and end as they were sent.
-    #[inline]
+    #[inline(always)]
     pub(super) fn times(self, start: u64, end: u64, clock: &Clock) -> Times {
         match self {
             Self::Uptimes => clock.between_uptimes(low(start), low(end)),
