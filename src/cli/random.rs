@@ -14,10 +14,17 @@ impl Random {
         Self(self.bits())
     }
 
-    /// A number below `end`; 0 if `end` is 0. The high half of a product: Lemire 2019.
+    /// A number below `end`; 0 if `end` is 0.
     pub(super) fn below(&mut self, end: u64) -> u64 {
+        self.split(end).0
+    }
+
+    /// A number below `end`, and what is left of chance: from 0 on, all of 64 bits as
+    /// likely. The halves of a product: Lemire 2019.
+    pub(super) fn split(&mut self, end: u64) -> (u64, u64) {
         let product = u128::from(self.bits()) * u128::from(end);
-        u64::try_from(product >> 64).unwrap_or(0)
+        let half = |half: u128| u64::try_from(half & u128::from(u64::MAX)).unwrap_or_default();
+        (half(product >> 64), half(product))
     }
 
     /// A number below `end`, small ones far more often: a few talkers make most traffic.
@@ -35,11 +42,6 @@ impl Random {
     pub(super) fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
         let count = u64::try_from(from.len()).ok()?;
         from.get(usize::try_from(self.below(count)).ok()?)
-    }
-
-    /// A number from 0 to 1, not 1 itself; all 53 bits of it are random.
-    pub(super) fn fraction(&mut self) -> f64 {
-        (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// 64 random bits.

@@ -28,7 +28,7 @@ impl Distribution {
 }
 
 /// Draws one of so many flows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Choice {
     Uniform(u32),
     Zipf(Zipf),
@@ -54,82 +54,131 @@ impl Choice {
     }
 }
 
-/// Rejection-inversion, Hörmann and Derflinger 1996: no table, whatever the
-/// number of flows, and more than one draw hardly ever.
-#[derive(Clone, Copy, Debug)]
+/// Draws ranks by Zipf's law: a bin by its weight (alias method, Walker 1977,
+/// Vose 1991), and in it a rank, refused as much as it has less than the bin's first.
+///
+/// The first ranks have a bin each, later ones share bins as wide as a part of
+/// their rank: some hundred bins for however many flows.
+#[derive(Clone, Debug)]
 pub(super) struct Zipf {
-    flows: f64,
     exponent: f64,
-    /// The integral of the hat at 3/2, less the first rank's share.
-    from: f64,
-    /// The same behind the last rank.
-    to: f64,
-    /// As near to a rank from below, a draw needs no second look.
-    sure: f64,
+    slots: Vec<Slot>,
+}
+
+/// Either of two bins.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    /// Chance that it is the first of them, of 2^64.
+    stay: u64,
+    own: Bin,
+    other: Bin,
+}
+
+/// Ranks in a row.
+#[derive(Clone, Copy, Debug)]
+struct Bin {
+    /// From 1 on.
+    first: u32,
+    ranks: u32,
+    /// What the last rank has of the first one's share, of 2^64.
+    sure: u64,
 }
 
 impl Zipf {
     fn new(flows: u32, exponent: f64) -> Self {
-        let flows = f64::from(flows);
-        Self {
-            flows,
-            exponent,
-            from: integral(1.5, exponent) - 1.0,
-            to: integral(flows + 0.5, exponent),
-            sure: 2.0 - inverse(integral(2.5, exponent) - share(2.0, exponent), exponent),
+        let bins = Bin::all(flows, exponent);
+        let weight = |bin: &Bin| f64::from(bin.ranks) * share(bin.first, exponent);
+        let mut weights: Vec<f64> = bins.iter().map(weight).collect();
+        let mean = weights.iter().sum::<f64>() / weights.len() as f64;
+        let slot = |bin: &Bin| Slot {
+            stay: u64::MAX,
+            own: *bin,
+            other: *bin,
+        };
+        let mut slots: Vec<Slot> = bins.iter().map(slot).collect();
+        let (mut light, mut heavy): (Vec<usize>, Vec<usize>) =
+            (0..bins.len()).partition(|at| weights.get(*at) < Some(&mean));
+        // Each light bin fills up its slot with some of a heavy one.
+        while let Some((at, &from)) = light.pop().zip(heavy.last()) {
+            let own = weights.get(at).copied().unwrap_or_default();
+            if let (Some(slot), Some(bin)) = (slots.get_mut(at), bins.get(from)) {
+                slot.stay = of_2_64(own / mean);
+                slot.other = *bin;
+            }
+            if let Some(rest) = weights.get_mut(from) {
+                *rest -= mean - own;
+                if *rest < mean {
+                    light.extend(heavy.pop());
+                }
+            }
         }
+        Self { exponent, slots }
     }
 
     fn draw(&self, random: &mut Random) -> u32 {
         loop {
-            let area = self.to + random.fraction() * (self.from - self.to);
-            let at = inverse(area, self.exponent);
-            let rank = at.round().clamp(1.0, self.flows);
-            let is_under =
-                || area >= integral(rank + 0.5, self.exponent) - share(rank, self.exponent);
-            if rank - at <= self.sure || is_under() {
-                return whole(rank - 1.0);
+            let (at, chance) = random.split(self.slots.len() as u64);
+            let slot = usize::try_from(at).ok().and_then(|at| self.slots.get(at));
+            let Some(slot) = slot else {
+                return 0;
+            };
+            let bin = if chance < slot.stay {
+                slot.own
+            } else {
+                slot.other
+            };
+            if bin.ranks == 1 {
+                return bin.first - 1;
+            }
+            let (behind, chance) = random.split(bin.ranks.into());
+            let rank = bin.first + u32::try_from(behind).unwrap_or_default();
+            let is_taken =
+                || chance < of_2_64(share(rank, self.exponent) / share(bin.first, self.exponent));
+            if chance < bin.sure || is_taken() {
+                return rank - 1;
             }
         }
     }
 }
 
-/// x^-q.
-fn share(x: f64, exponent: f64) -> f64 {
-    (-exponent * x.ln()).exp()
-}
-
-/// The integral of x^-q from 1: ln x where q is 1, and close to it nearby.
-fn integral(x: f64, exponent: f64) -> f64 {
-    let log = x.ln();
-    let power = (1.0 - exponent) * log;
-    if power.abs() < NEAR_0 {
-        log * (1.0 + power / 2.0)
-    } else {
-        log * power.exp_m1() / power
+impl Bin {
+    /// Those of all flows, of which there is at least one.
+    fn all(flows: u32, exponent: f64) -> Vec<Self> {
+        let mut bins = Vec::new();
+        let mut first = 1;
+        while first <= flows {
+            let ranks = if first < ALONE { 1 } else { first / PART };
+            let ranks = ranks.min(flows - first + 1);
+            let last = share(first + ranks - 1, exponent) / share(first, exponent);
+            bins.push(Self {
+                first,
+                ranks,
+                sure: of_2_64(last),
+            });
+            first += ranks;
+        }
+        bins
     }
 }
 
-/// The x of which [`integral`] is `area`.
-fn inverse(area: f64, exponent: f64) -> f64 {
-    let power = ((1.0 - exponent) * area).max(-1.0);
-    if power.abs() < NEAR_0 {
-        (area * (1.0 - power / 2.0)).exp()
-    } else {
-        (area * power.ln_1p() / power).exp()
-    }
+/// rank^-exponent.
+fn share(rank: u32, exponent: f64) -> f64 {
+    f64::from(rank).powf(-exponent)
 }
 
-/// Below this, the first two terms of a series are exact.
-const NEAR_0: f64 = 1e-8;
-
+/// A chance from 0 to 1 as one of 2^64.
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "at least 0, and below a number of flows, which is a u32"
+    reason = "at least 0, and 1 becomes the largest: casts saturate"
 )]
-fn whole(number: f64) -> u32 {
-    number as u32
+fn of_2_64(chance: f64) -> u64 {
+    (chance * 2_f64.powi(64)) as u64
 }
+
+/// Ranks below it have a bin each.
+const ALONE: u32 = 256;
+/// Later bins are as wide as this part of their first rank.
+const PART: u32 = 16;
 
 #[cfg(test)]
 mod tests {
@@ -162,7 +211,7 @@ mod tests {
         for (exponent, flows) in [
             (1.0, 1_000),
             (0.7, 1_000),
-            (1.0 + 1e-9, 1_000),
+            (2.5, 1_000),
             (1.5, 50),
             (1.0, 1),
         ] {
@@ -170,7 +219,7 @@ mod tests {
             let all: f64 = (1..=flows)
                 .map(|rank| f64::from(rank).powf(-exponent))
                 .sum();
-            for rank in [1, 2, 3, 10, flows] {
+            for rank in [1, 2, 3, 10, 300, flows] {
                 let share = f64::from(rank.min(flows)).powf(-exponent) / all;
                 let mean = share * f64::from(DRAWS);
                 let count = f64::from(counts[rank.min(flows) as usize - 1]);

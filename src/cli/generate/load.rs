@@ -107,6 +107,9 @@ pub struct Load {
     template: Template,
     writer: MessageWriter,
     exporters: Vec<Exporter>,
+    /// Of the first exporters, which have a flow more than the others.
+    of_more: Choice,
+    of_fewer: Choice,
     /// Whose turn it is.
     turn: u32,
     /// Datagrams it has sent in this turn.
@@ -117,7 +120,6 @@ pub struct Load {
 #[derive(Debug)]
 struct Exporter {
     process: Process,
-    choice: Choice,
     /// Datagrams before the Template is due.
     until_template: u32,
 }
@@ -145,10 +147,10 @@ impl Load {
         }
         let exporter = |index: u32| Exporter {
             process: Process::new(version, index + 1, 0, now_ms),
-            // Theirs are `index`, `index` + exporters, and so on.
-            choice: Choice::new(settings.distribution, (flows - index).div_ceil(exporters)),
             until_template: 0,
         };
+        let choice = |flows| Choice::new(settings.distribution, flows);
+        let (of_more, of_fewer) = (choice(flows.div_ceil(exporters)), choice(flows / exporters));
         let exporters: Vec<_> = (0..exporters).map(exporter).collect();
         let mut random = Random::new(settings.seed);
         let template = template_of(version);
@@ -161,6 +163,8 @@ impl Load {
             template,
             writer: MessageWriter::new(header),
             exporters,
+            of_more,
+            of_fewer,
             turn: 0,
             in_turn: 0,
             random,
@@ -197,8 +201,15 @@ impl Load {
         }
         exporter.until_template -= 1;
         let process = &exporter.process;
+        // Its flows are `exporter`, `exporter` + exporters, and so on.
+        let has_more = filled.exporter < self.settings.flows % self.settings.exporters;
+        let choice = if has_more {
+            &self.of_more
+        } else {
+            &self.of_fewer
+        };
         for _ in 0..records {
-            let nth = exporter.choice.draw(&mut self.random);
+            let nth = choice.draw(&mut self.random);
             let number = nth * self.settings.exporters + filled.exporter;
             let flow = Flow::new(number, self.settings.seed);
             let metered = Metered::new(now_ms, &mut self.random);

@@ -260,7 +260,8 @@ impl Sent {
 
     fn print(&self, out: &mut impl Write, version: &str, format: Format) -> io::Result<()> {
         let seconds = self.time.as_secs_f64();
-        let rate = self.records as f64 / seconds.max(f64::MIN_POSITIVE);
+        // A capture may take no time of its own.
+        let rate = (seconds > 0.0).then(|| (self.records as f64 / seconds).round());
         let cells: [(&str, Value); 10] = [
             ("version", version.into()),
             ("datagrams", self.datagrams.into()),
@@ -269,7 +270,7 @@ impl Sent {
             ("octets", self.octets.into()),
             ("packets", self.packets.into()),
             ("seconds", thousandths(seconds)),
-            ("records_per_second", rate.round().into()),
+            ("records_per_second", rate.into()),
             ("full", self.troubles.full.into()),
             ("unreachable", self.troubles.unreachable.into()),
         ];

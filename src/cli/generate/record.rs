@@ -144,7 +144,7 @@ impl Flow {
             // 256 × 252 ports from 1024 on: which of 252 is left to chance.
             source_port: 1_024 + u16::from(low) * 252 + u16::from(a) % 252,
             destination: u32::from_be_bytes([198, 18 | b & 1, c, d]),
-            service: service(e),
+            service: SERVICES[usize::from(e >> 4)],
             input: 1 + u16::from(f & 0x0f),
             output: 17 + u16::from(f >> 4),
             next_hop: u32::from_be_bytes([192, 0, 2, 1 + (b >> 5)]),
@@ -155,32 +155,44 @@ impl Flow {
     }
 }
 
-/// One of 16 that a share of all flows goes to.
-fn service(share: u8) -> Service {
-    let tcp = |port| Service {
+const fn tcp(port: u16) -> Service {
+    Service {
         port,
         protocol: 6,
         tos: 0,
         // PSH and ACK: the connection goes on.
         flags: 0x18,
-    };
-    let udp = |port| Service {
-        port,
-        protocol: 17,
-        tos: if port == 5_004 { 0xb8 } else { 0 },
-        flags: 0,
-    };
-    match share >> 4 {
-        0..=6 => tcp(443),
-        7 | 8 => udp(443),
-        9 | 10 => udp(53),
-        11 => tcp(80),
-        12 => udp(5_004),
-        13 => tcp(22),
-        14 => tcp(3_306),
-        _ => udp(123),
     }
 }
+
+const fn udp(port: u16, tos: u8) -> Service {
+    Service {
+        port,
+        protocol: 17,
+        tos,
+        flags: 0,
+    }
+}
+
+/// Each has a sixteenth of all flows. A table, as chance cannot be predicted.
+const SERVICES: [Service; 16] = [
+    tcp(443),
+    tcp(443),
+    tcp(443),
+    tcp(443),
+    tcp(443),
+    tcp(443),
+    tcp(443),
+    udp(443, 0),
+    udp(443, 0),
+    udp(53, 0),
+    udp(53, 0),
+    tcp(80),
+    tcp(22),
+    tcp(3_306),
+    udp(123, 0),
+    udp(5_004, 0xb8),
+];
 
 /// What was metered of a flow since its last record.
 #[derive(Clone, Copy, Debug)]
