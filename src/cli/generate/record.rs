@@ -132,19 +132,21 @@ struct Service {
 impl Flow {
     /// The flow of this number, below [`FLOWS_MAX`]; the seed decides what it is.
     ///
-    /// Clients are of 10.0.0.0/16 to 10.255.0.0/16 as flows become more; servers
+    /// Clients are of 10.0.0.0/16, each with many ports; servers
     /// of the network for benchmarks, RFC 2544.
     pub(super) fn new(number: u32, seed: u64) -> Self {
         // Multiplied by an odd number, no two are the same modulo 2^24.
         let own = number.wrapping_mul(SPREAD) & (FLOWS_MAX - 1);
         let [low, ..] = own.to_le_bytes();
         let [a, b, c, d, e, f, g, h] = mixed(u64::from(number) ^ seed).to_be_bytes();
+        let service = SERVICES.get(usize::from(e >> 4)).copied();
+        let service = service.unwrap_or(SERVICES[0]);
         Self {
             source: u32::from_be_bytes([10, 0, 0, 0]) | own >> 8,
             // 256 × 252 ports from 1024 on: which of 252 is left to chance.
             source_port: 1_024 + u16::from(low) * 252 + u16::from(a) % 252,
             destination: u32::from_be_bytes([198, 18 | b & 1, c, d]),
-            service: SERVICES[usize::from(e >> 4)],
+            service,
             input: 1 + u16::from(f & 0x0f),
             output: 17 + u16::from(f >> 4),
             next_hop: u32::from_be_bytes([192, 0, 2, 1 + (b >> 5)]),
