@@ -38,7 +38,7 @@ impl Taker for Decoder {
             return Err(format!("{records} of {} records decoded", sent.records).into());
         }
         Ok(Measured {
-            cpu: per_million(cpu.parse()?, sent.records),
+            cpu: per_million(cpu.parse()?, sent.records as f64),
             receiving: None,
             loss: None,
             rows: None,

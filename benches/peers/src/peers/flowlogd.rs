@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use crate::Outcome;
 use crate::load::Load;
 use crate::process::{Group, free_port, pinned, wait_for};
-use crate::subject::{Bench, Measured, Taker, disk_bytes, loss, per_million};
+use crate::subject::{Bench, Measured, Taker, disk_bytes, per_million};
 
 pub struct Flowlogd {
     /// Settings of the one flow log, and what follows; without one all is ignored.
@@ -51,26 +51,23 @@ impl Taker for Flowlogd {
         let sent = load.send(&bench.flowlogd, port)?;
         group.settle(port)?;
         let receiving = group.taken();
-        let decoded = metric(http, "flowlogd_flow_decoded_records_total")?;
+        let decoded = metric(http, "flowlogd_flow_decoded_packets_total")?;
         let taken = group.end(Signal::SIGTERM)?;
 
-        let mut measured = Measured {
-            cpu: per_million(taken.cpu, sent.records),
-            receiving: Some(per_million(receiving.cpu, sent.records)),
-            loss: Some(loss(sent.records, decoded)),
-            rows: None,
-            bytes: None,
+        let state = dir.join("state");
+        let stored = self.flow_log.map(|_| stored(&bench.flowlogd, &state));
+        let stored = stored.transpose()?;
+        let packets = stored.map_or(decoded, |[_, packets]| packets);
+        let records = sent.taken(packets);
+        let bytes = disk_bytes(&state.join("logstore"))? as f64 / records;
+        Ok(Measured {
+            cpu: per_million(taken.cpu, records),
+            receiving: Some(per_million(receiving.cpu, records)),
+            loss: Some(sent.loss(packets)),
+            rows: stored.map(|[rows, _]| rows as f64 / records),
+            bytes: stored.map(|_| bytes),
             resident: Some(taken.resident),
-        };
-        if self.flow_log.is_some() {
-            let state = dir.join("state");
-            let [rows, packets] = stored(&bench.flowlogd, &state)?;
-            let bytes = disk_bytes(&state.join("logstore"))?;
-            measured.loss = Some(loss(sent.packets, packets));
-            measured.rows = Some(rows as f64 / sent.records as f64);
-            measured.bytes = Some(bytes as f64 / sent.records as f64);
-        }
-        Ok(measured)
+        })
     }
 }
 

@@ -24,6 +24,18 @@ pub struct Sent {
     pub packets: u64,
 }
 
+impl Sent {
+    /// Share of the packets that is missing from what was stored.
+    pub fn loss(&self, stored_packets: u64) -> f64 {
+        1.0 - stored_packets as f64 / self.packets as f64
+    }
+
+    /// Records that were not lost, by what the packets say.
+    pub fn taken(&self, stored_packets: u64) -> f64 {
+        self.records as f64 * (1.0 - self.loss(stored_packets))
+    }
+}
+
 impl Load {
     /// Sends it to a port of this host.
     pub fn send(&self, flowlogd: &Path, port: u16) -> Outcome<Sent> {

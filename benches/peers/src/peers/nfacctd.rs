@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use crate::Outcome;
 use crate::load::Load;
 use crate::process::{Group, free_port, pinned, wait_for};
-use crate::subject::{Bench, Measured, Taker, loss, per_million};
+use crate::subject::{Bench, Measured, Taker, per_million};
 
 pub struct Nfacctd;
 
@@ -60,11 +60,12 @@ impl Taker for Nfacctd {
                 packets += value.trim().parse::<u64>()?;
             }
         }
+        let cpu = per_million(taken.cpu, sent.taken(packets));
         Ok(Measured {
-            cpu: per_million(taken.cpu, sent.records),
-            receiving: Some(per_million(taken.cpu, sent.records)),
-            loss: Some(loss(sent.packets, packets)),
-            rows: Some(rows as f64 / sent.records as f64),
+            cpu,
+            receiving: Some(cpu),
+            loss: Some(sent.loss(packets)),
+            rows: Some(rows as f64 / sent.taken(packets)),
             bytes: None,
             resident: Some(taken.resident),
         })

@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use crate::Outcome;
 use crate::load::Load;
 use crate::process::{Group, free_port, pinned};
-use crate::subject::{Bench, Measured, Taker, disk_bytes, loss, per_million};
+use crate::subject::{Bench, Measured, Taker, disk_bytes, per_million};
 
 pub struct Nfcapd {
     /// Further words of its command line.
@@ -54,12 +54,14 @@ impl Taker for Nfcapd {
                 .ok_or("nfdump told no sum")?;
             Ok(value.trim().parse()?)
         };
+        let packets = sum("Packets")?;
+        let records = sent.taken(packets);
         Ok(Measured {
-            cpu: per_million(taken.cpu, sent.records),
-            receiving: Some(per_million(receiving.cpu, sent.records)),
-            loss: Some(loss(sent.packets, sum("Packets")?)),
-            rows: Some(sum("Flows")? as f64 / sent.records as f64),
-            bytes: Some(disk_bytes(&files)? as f64 / sent.records as f64),
+            cpu: per_million(taken.cpu, records),
+            receiving: Some(per_million(receiving.cpu, records)),
+            loss: Some(sent.loss(packets)),
+            rows: Some(sum("Flows")? as f64 / records),
+            bytes: Some(disk_bytes(&files)? as f64 / records),
             resident: Some(taken.resident),
         })
     }

@@ -274,6 +274,6 @@ pub fn machine() -> String {
 }
 
 /// As long as nothing happens, it is at rest.
-const REST: Duration = Duration::from_millis(300);
+const REST: Duration = Duration::from_millis(200);
 /// USER_HZ of every Linux there is.
 const TICKS_PER_SEC: f64 = 100.0;

@@ -55,15 +55,15 @@ impl Drop for Bench {
 /// What one turn gave.
 #[derive(Clone, Copy)]
 pub struct Measured {
-    /// CPU seconds per million records, until all is stored and the process gone.
+    /// CPU seconds per million records that were not lost, until all is stored and the process gone.
     pub cpu: f64,
     /// The same until all is received: what is aggregated is still in memory.
     pub receiving: Option<f64>,
     /// Share of the packets that were sent and not stored, if any were to be.
     pub loss: Option<f64>,
-    /// Rows stored for each record sent.
+    /// Rows stored for each record.
     pub rows: Option<f64>,
-    /// Octets on disk for each record sent.
+    /// Octets on disk for each record.
     pub bytes: Option<f64>,
     /// Octets resident at most.
     pub resident: Option<u64>,
@@ -206,12 +206,7 @@ pub fn disk_bytes(dir: &Path) -> Outcome<u64> {
     Ok(sum)
 }
 
-/// Share of what was sent that is missing.
-pub fn loss(sent: u64, stored: u64) -> f64 {
-    1.0 - stored as f64 / sent as f64
-}
-
-/// Per million records.
-pub fn per_million(cpu: f64, records: u64) -> f64 {
-    cpu / (records as f64 / 1e6)
+/// CPU seconds for a million of so many records.
+pub fn per_million(cpu: f64, records: f64) -> f64 {
+    cpu / records * 1e6
 }

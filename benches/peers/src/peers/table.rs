@@ -64,7 +64,7 @@ pub fn markdown(rows: &[Row], conditions: &str, subjects: &[Subject]) -> String 
         }
         let _ = write!(
             text,
-            "\n| {version} | CPU-s per million records (least – most) | to `{PLAIN}` | to \
+            "\n| {version} | CPU-s per million records taken (least – most) | to `{PLAIN}` | to \
              `{COMPRESSED}` | until received | packets lost | rows per record | octets on disk per record | \
              resident at most |\n|---|---|---|---|---|---|---|---|---|\n"
         );
