@@ -30,19 +30,8 @@ use flowlogd::session::SamplingPolicy;
 use flowlogd::session::ScopeMode;
 use flowlogd::session::Sessions;
 
-/// A flow log for everybody, with the timers it has if nobody says any.
-const CONFIG: &str = "
-[[flow-log]]
-name = \"all\"
-project = \"flows\"
-logstore = \"all\"
-
-[default-flow-log]
-name = \"all\"
-";
-
 /// When it begins, ms since 1970.
-const BEGIN_MS: u64 = 1_700_000_000_000;
+pub(crate) const BEGIN_MS: u64 = 1_700_000_000_000;
 
 /// Datagrams of a round: the socket's batch.
 const BATCH: usize = 64;
@@ -55,7 +44,7 @@ pub(crate) struct Rig {
     settings: LoadSettings,
     /// A round of datagrams, each with its exporter.
     datagrams: Vec<(u32, Vec<u8>)>,
-    now: Arrival,
+    pub(crate) now: Arrival,
 }
 
 /// Takes what the lane hands over.
@@ -84,8 +73,6 @@ impl HandOver for Exit {
 
 impl Rig {
     pub(crate) fn new(settings: LoadSettings, max_flows: usize, exit: Exit) -> Self {
-        let config = Config::parse(CONFIG, "bench").unwrap();
-        let table = Arc::new(RoutingTable::compile(&config.definition, None).unwrap());
         let own = Arc::new(Own::new(Vec::new()));
         let exit = Arc::new(exit);
         let limits = Limits {
@@ -103,7 +90,7 @@ impl Rig {
                 ..Settings::default()
             }),
             max_flows,
-            table,
+            table: table(""),
             exit: Arc::clone(&exit) as Arc<dyn HandOver>,
             cell: Arc::new(Cell::new()),
             vicinity: (Arc::new(Vicinity::new(own, 1, Duration::from_secs(600))), 0),
@@ -157,6 +144,24 @@ impl Rig {
             self.take();
         }
     }
+}
+
+/// One flow log for everybody, with these settings; the others are as they are
+/// if nobody says any.
+pub(crate) fn table(settings: &str) -> Arc<RoutingTable> {
+    let text = format!(
+        "
+        [[flow-log]]
+        name = \"all\"
+        project = \"flows\"
+        logstore = \"all\"
+        {settings}
+        [default-flow-log]
+        name = \"all\"
+        "
+    );
+    let config = Config::parse(&text, "bench").unwrap();
+    Arc::new(RoutingTable::compile(&config.definition, None).unwrap())
 }
 
 /// Load of one version, of so many flows of so many exporters.

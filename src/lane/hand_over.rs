@@ -59,7 +59,7 @@ impl Lane {
             return;
         }
         let batch = std::mem::take(&mut self.intake.way.batch);
-        let amount = batch.amount();
+        let (rows, amount) = (batch.len(), batch.amount());
         let parcel = Parcel {
             batch,
             routes: Arc::clone(&self.intake.table),
@@ -71,7 +71,12 @@ impl Lane {
             self.publish();
         });
         match offered {
-            Ok(()) => self.opened_ms = now_ms,
+            Ok(()) => {
+                self.opened_ms = now_ms;
+                // The next one will be about as large: columns that grow row by
+                // row are moved a dozen times.
+                self.intake.way.batch.reserve(rows + rows / 8);
+            }
             Err(parcel) => {
                 let crowded = self.intake.way.cache.live() > self.live_max;
                 if crowded || parcel.batch.len() >= BATCH_ROWS_HARD_MAX {
