@@ -78,12 +78,21 @@ impl Move {
     /// From a span of the first run to a slot's place; `None` if the image has
     /// none.
     pub(super) fn of(span: Span, slot: Slot) -> Option<Self> {
-        let is_fixed = span.run == 0;
         Some(Self {
             from: span.offset.into(),
             width: span.width.into(),
-            to: place(slot).filter(|_| is_fixed)?,
+            to: place(slot)?,
         })
+    }
+
+    /// Whether two of them have one place: which counts is not told by where
+    /// their octets are.
+    pub(super) fn collide(moves: &[Self]) -> bool {
+        let mut octets: Vec<_> = moves.iter().flat_map(Self::octets).collect();
+        let all = octets.len();
+        octets.sort_unstable_by_key(|(_, to)| *to);
+        octets.dedup_by_key(|(_, to)| *to);
+        octets.len() < all
     }
 
     /// Each octet's offset in a record, and in the image; a number too large

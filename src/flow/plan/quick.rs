@@ -54,33 +54,18 @@ impl Quick {
     pub(super) fn of(loads: &[Load], shape: &Shape, length: usize) -> Option<Self> {
         let mut sampler = Sampler::default();
         let mut moves = Vec::new();
-        let mut slots = Vec::new();
         for load in loads {
             let mut told = SAMPLING.iter().zip(&mut sampler.0);
             match told.find(|(slot, _)| **slot == load.slot) {
+                Some((_, Some(_))) => return None,
                 Some((_, window)) => *window = Some(Window::around(load)),
                 None => moves.push(Move::of(load.span, load.slot)?),
             }
-            slots.push(load.slot);
         }
-        let has = |slot| slots.contains(&slot);
-        let twice = [
-            (Slot::InVlan, Slot::OutVlan),
-            (Slot::InVrf, Slot::OutVrf),
-            (Slot::Start, Slot::StartUptime),
-            (Slot::End, Slot::EndUptime),
-        ];
-        let is_repeated = slots.iter().enumerate().any(|(at, slot)| {
-            let mut before = slots.iter().take(at);
-            before.any(|earlier| earlier == slot)
-        });
-        let is_mixed = shape.ipv4 && (has(Slot::SrcHigh) || has(Slot::DstHigh));
+        let is_six = |load: &Load| matches!(load.slot, Slot::SrcHigh | Slot::DstHigh);
+        let is_mixed = shape.ipv4 && loads.iter().any(is_six);
         let is_behind = loads.iter().any(|load| load.span.run != 0);
-        if is_behind
-            || is_repeated
-            || is_mixed
-            || twice.iter().any(|&(one, two)| has(one) && has(two))
-        {
+        if is_behind || is_mixed || Move::collide(&moves) {
             return None;
         }
         Some(Self {

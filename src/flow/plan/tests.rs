@@ -75,17 +75,22 @@ fn clock() -> Clock {
     clock
 }
 
+/// What surrounds the records of a Message.
+fn scope<'a>(clock: &'a Clock, sampling: &'a Samplers) -> Scope<'a> {
+    Scope {
+        source: SourceId(7),
+        exporter: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        domain: 1,
+        clock,
+        sampling,
+    }
+}
+
 /// What a record says: once by itself, and as one of three of a Data Set.
 fn run(template: &Template, plan: &Plan, record: &[u8]) -> Decoded {
     let clock = clock();
     let sampling = Samplers::new(SamplingPolicy::default());
-    let scope = Scope {
-        source: SourceId(7),
-        exporter: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
-        domain: 1,
-        clock: &clock,
-        sampling: &sampling,
-    };
+    let scope = scope(&clock, &sampling);
     let mut decoded = Vec::new();
     plan.decode(&scope, record, &mut |record, detail| {
         decoded.push((*record, detail.cloned()));

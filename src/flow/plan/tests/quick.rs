@@ -84,13 +84,7 @@ proptest! {
             let rate = SamplingRate::new(100, 1).unwrap();
             sampling.learn(SamplerScope::Interface(1), rate, true);
         }
-        let scope = Scope {
-            source: SourceId(7),
-            exporter: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
-            domain: 1,
-            clock: &clock,
-            sampling: &sampling,
-        };
+        let scope = scope(&clock, &sampling);
         let extent = template.validate(&octets);
         let body = &octets[..extent.octets];
         let mut plain: Decoded = Vec::new();
