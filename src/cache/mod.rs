@@ -213,7 +213,7 @@ impl Cache {
     pub fn set_route(&mut self, route: u16, timers: RouteTimers) {
         let at = usize::from(route);
         if at >= self.routes.len() {
-            self.routes.resize(at + 1, Route::default());
+            self.routes.resize(at + 1, UNKNOWN);
         }
         if let Some(place) = self.routes.get_mut(at) {
             let (changed, sweeps) = place.changed(timers);

@@ -125,7 +125,7 @@ pub enum CacheType {
 const TIMER_MAX_MS: u64 = 1 << 31;
 
 /// A route as the cache keeps it.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Route {
     /// What to do with its records.
     pub(super) mode: Mode,
@@ -149,10 +149,9 @@ pub(super) const UNKNOWN: Route = Route {
 };
 
 /// What to do with a route's records.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Mode {
     /// Hand them on unchanged: a route that is unknown or not cached.
-    #[default]
     Pass,
     /// Merge them.
     Merge,
