@@ -3,26 +3,14 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use crate::cli::decode::Uncompiled;
 use crate::session::Consumer;
 use crate::session::DataSet;
 use crate::session::Known;
-use crate::session::Plan;
 use crate::session::Scope;
 use crate::wire::Header;
-use crate::wire::Template;
 use crate::wire::TemplateKind;
 use crate::wire::unsigned;
-
-/// No plan: fields are read one by one.
-pub(super) struct Uncompiled;
-
-impl Plan for Uncompiled {
-    type Settings = ();
-
-    fn compile(_template: &Template, _settings: &()) -> Self {
-        Self
-    }
-}
 
 /// Sums up what a collector understands.
 #[derive(Default)]

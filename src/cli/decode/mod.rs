@@ -13,7 +13,7 @@ use crate::cli::Failure;
 use crate::cli::capture::Capture;
 use crate::cli::capture::Captured;
 use crate::cli::decode::report::Report;
-use crate::cli::decode::report::Uncompiled;
+pub(super) use crate::cli::decode::report::Uncompiled;
 use crate::cli::progress::Progress;
 use crate::session::Arrival;
 use crate::session::Limits;

@@ -34,7 +34,7 @@ const PADDING: ElementId = ElementId::iana(210);
 
 /// Records are read field by field, so there is nothing to compile.
 #[derive(Debug)]
-pub(super) struct Uncompiled;
+pub(in crate::cli) struct Uncompiled;
 
 impl Plan for Uncompiled {
     type Settings = ();
