@@ -12,10 +12,11 @@ pub use ipc::from_ipc;
 pub use ipc::to_ipc;
 
 use rest::rest;
-use texts::NULL_KEY;
 use texts::Texts;
-use texts::address_text;
-use texts::mac;
+use texts::write_address;
+use texts::write_ip;
+use texts::write_mac;
+use texts::write_text;
 
 use std::hash::Hash;
 use std::net::Ipv4Addr;
@@ -25,19 +26,21 @@ use arrow_array::Array;
 use arrow_array::ArrayRef;
 use arrow_array::ArrowPrimitiveType;
 use arrow_array::DictionaryArray;
+use arrow_array::Int32Array;
 use arrow_array::PrimitiveArray;
 use arrow_array::RecordBatch;
 use arrow_array::RecordBatchOptions;
+use arrow_array::StringArray;
 use arrow_array::TimestampMillisecondArray;
 use arrow_array::UInt64Array;
 use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
-use arrow_array::types::Int32Type;
 use arrow_array::types::UInt8Type;
 use arrow_array::types::UInt16Type;
 use arrow_array::types::UInt32Type;
 use arrow_array::types::UInt64Type;
+use arrow_buffer::BooleanBuffer;
 use arrow_buffer::NullBuffer;
 use arrow_buffer::ScalarBuffer;
 use arrow_schema::ArrowError;
@@ -45,6 +48,7 @@ use arrow_schema::Field;
 use arrow_schema::FieldRef;
 use arrow_schema::Schema;
 
+use crate::flow::Event;
 use crate::flow::FlowBatch;
 use crate::flow::Presence;
 use crate::flow::RecordFlags;
@@ -95,16 +99,13 @@ impl FlowBatch {
     /// More than 2^31 octets of text or extra elements.
     pub fn into_arrow(self, routes: &impl RouteNames) -> Result<RecordBatch, ArrowError> {
         let rows = self.len();
-        let exporters: Vec<_> = self
-            .exporters()
-            .iter()
-            .map(|(ip, _)| ip.to_string())
-            .collect();
+        let exporters = self.exporters().iter();
+        let exporters = exporters.map(|(ip, _)| Some(ip.to_string())).collect();
         let (mut columns, mut details) = (self.columns, self.details);
         let mut batch = Assembly::new(rows);
         batch.put_flow(&mut columns)?;
         batch.put_path(&mut columns, &details)?;
-        batch.put_origin(&mut columns, &exporters, routes)?;
+        batch.put_origin(&mut columns, exporters, routes)?;
         batch.put_details(&mut details)?;
         batch.put_serials(columns.serial);
         batch.finish()
@@ -143,6 +144,11 @@ impl Assembly {
             self.fields.push(Arc::clone(field));
             self.arrays.push(array);
         }
+    }
+
+    /// Passes the next column over: all its rows are null.
+    fn leave_out(&mut self) {
+        self.schema.next();
     }
 
     /// Adds the next column from numbers, of which those `has` denies are null.
@@ -220,10 +226,14 @@ impl Assembly {
     fn put_origin(
         &mut self,
         columns: &mut Columns,
-        exporters: &[String],
+        exporters: StringArray,
         routes: &impl RouteNames,
     ) -> Result<(), ArrowError> {
-        self.dictionary(std::mem::take(&mut columns.exporter), None, exporters)?;
+        let keys = Int32Array::from(std::mem::take(&mut columns.exporter));
+        self.put(Arc::new(DictionaryArray::try_new(
+            keys,
+            Arc::new(exporters),
+        )?));
         self.numbers::<UInt32Type>(std::mem::take(&mut columns.domain), None);
         let parts: [fn(Names<'_>) -> Option<&str>; 4] = [
             |names| Some(names.flow_log),
@@ -232,18 +242,10 @@ impl Assembly {
             |names| names.ali_uid,
         ];
         for part in parts {
-            let mut texts = Texts::new();
-            for route in &columns.route {
-                texts.push(*route, |route| part(routes.names(route)).map(str::to_owned));
-            }
-            self.texts(texts)?;
+            self.names(&columns.route, |route| part(routes.names(route)))?;
         }
         self.numbers::<UInt32Type>(std::mem::take(&mut columns.records), None);
-        let mut events = Texts::new();
-        for event in &columns.event {
-            events.push(*event, |event| event.map(|event| event.label().to_owned()));
-        }
-        self.texts(events)?;
+        self.events(&columns.event)?;
         let quality = columns
             .time_flags
             .iter()
@@ -255,16 +257,19 @@ impl Assembly {
 
     /// `xlate-srcaddr` to `rest`.
     fn put_details(&mut self, details: &mut Details) -> Result<(), ArrowError> {
-        self.sparse_texts(&details.nat_src, |address| address.to_string())?;
-        self.sparse_texts(&details.nat_dst, |address| address.to_string())?;
+        self.sparse_texts(&details.nat_src, write_ip)?;
+        self.sparse_texts(&details.nat_dst, write_ip)?;
         self.sparse_numbers::<UInt16Type>(&details.nat_src_port);
         self.sparse_numbers::<UInt16Type>(&details.nat_dst_port);
-        self.sparse_texts(&details.src_mac, mac)?;
-        self.sparse_texts(&details.dst_mac, mac)?;
+        self.sparse_texts(&details.src_mac, write_mac)?;
+        self.sparse_texts(&details.dst_mac, write_mac)?;
         self.sparse_numbers::<UInt32Type>(&details.mpls_label);
         self.sparse_numbers::<UInt64Type>(&details.layer2_octets);
-        let rest = rest(self.rows, details)?;
-        self.put(rest);
+        if details.extra.rows.is_empty() {
+            self.leave_out();
+        } else {
+            self.put(rest(self.rows, details)?);
+        }
         Ok(())
     }
 
@@ -293,65 +298,89 @@ impl Assembly {
         addresses: &[[u8; 16]],
         present: Option<NullBuffer>,
     ) -> Result<(), ArrowError> {
-        let mut texts = Texts::new();
+        let mut texts = Texts::with_room(addresses.len(), addresses.len());
         for (row, address) in addresses.iter().enumerate() {
-            let is_null = present.as_ref().is_some_and(|present| present.is_null(row));
-            let address = (!is_null).then_some(*address);
-            texts.push(address, |address| address.map(address_text));
+            match &present {
+                Some(present) if present.is_null(row) => texts.push_null(),
+                Some(_) | None => push_address(&mut texts, *address),
+            }
         }
-        self.texts(texts)
+        self.put(Arc::new(texts.finish()?));
+        Ok(())
     }
 
     /// IPv4 next hops, and IPv6 ones where there are none.
     fn next_hops(&mut self, four: &[u32], six: &Sparse<[u8; 16]>) -> Result<(), ArrowError> {
-        let mut six = six.rows.iter().zip(&six.values).peekable();
-        let mut texts = Texts::new();
-        for (row, &four) in (0_u32..).zip(four) {
-            let six = six.next_if(|(at, _)| **at == row).map(|(_, hop)| *hop);
+        let mut texts = Texts::with_room(four.len(), 0);
+        for (&four, six) in four.iter().zip(six.dense(self.rows)) {
             let four = (four != 0).then(|| Ipv4Addr::from(four).to_ipv6_mapped().octets());
-            texts.push(four.or(six), |hop| hop.map(address_text));
+            match four.or(six) {
+                Some(hop) => push_address(&mut texts, hop),
+                None => texts.push_null(),
+            }
         }
-        self.texts(texts)
+        self.put(Arc::new(texts.finish()?));
+        Ok(())
+    }
+
+    /// What the routes of rows are called.
+    fn names<'a>(
+        &mut self,
+        routes: &[u16],
+        name: impl Fn(u16) -> Option<&'a str>,
+    ) -> Result<(), ArrowError> {
+        let mut texts = Texts::with_room(routes.len(), 0);
+        for alike in routes.chunk_by(PartialEq::eq) {
+            let name = alike.first().and_then(|route| name(*route));
+            for _ in alike {
+                match name {
+                    Some(name) => texts.push(name, write_text),
+                    None => texts.push_null(),
+                }
+            }
+        }
+        self.put(Arc::new(texts.finish()?));
+        Ok(())
+    }
+
+    fn events(&mut self, events: &[Option<Event>]) -> Result<(), ArrowError> {
+        let mut texts = Texts::with_room(events.len(), 0);
+        for event in events {
+            match event {
+                Some(event) => texts.push(event.label(), write_text),
+                None => texts.push_null(),
+            }
+        }
+        self.put(Arc::new(texts.finish()?));
+        Ok(())
     }
 
     fn sparse_texts<T: Copy + Eq + Hash>(
         &mut self,
         values: &Sparse<T>,
-        text: impl Fn(T) -> String,
+        write: impl Fn(T, &mut StringBuilder),
     ) -> Result<(), ArrowError> {
-        let mut texts = Texts::new();
-        for value in values.dense(self.rows) {
-            texts.push(value, |value| value.map(&text));
+        if values.rows.is_empty() {
+            self.leave_out();
+            return Ok(());
         }
-        self.texts(texts)
+        let mut texts = Texts::with_room(self.rows, 0);
+        for value in values.dense(self.rows) {
+            match value {
+                Some(value) => texts.push(value, &write),
+                None => texts.push_null(),
+            }
+        }
+        self.put(Arc::new(texts.finish()?));
+        Ok(())
     }
 
     fn sparse_numbers<T: ArrowPrimitiveType>(&mut self, values: &Sparse<T::Native>) {
+        if values.rows.is_empty() {
+            return self.leave_out();
+        }
         let array: PrimitiveArray<T> = values.dense(self.rows).collect();
         self.put(Arc::new(array));
-    }
-
-    fn texts<T>(&mut self, texts: Texts<T>) -> Result<(), ArrowError> {
-        let is_null = texts.keys.iter().map(|key| *key != NULL_KEY);
-        let nulls = nulls(is_null);
-        let keys = texts.keys.into_iter().map(|key| key.max(0)).collect();
-        self.dictionary(keys, nulls, &texts.values)
-    }
-
-    fn dictionary(
-        &mut self,
-        keys: Vec<i32>,
-        nulls: Option<NullBuffer>,
-        values: &[String],
-    ) -> Result<(), ArrowError> {
-        let mut texts = StringBuilder::new();
-        for value in values {
-            texts.append_value(value);
-        }
-        let keys = PrimitiveArray::<Int32Type>::new(ScalarBuffer::from(keys), nulls);
-        let array = DictionaryArray::try_new(keys, Arc::new(texts.finish()))?;
-        self.put(Arc::new(array));
-        Ok(())
     }
 }
 
@@ -366,8 +395,15 @@ impl<T: Copy> Sparse<T> {
     }
 }
 
+fn push_address(texts: &mut Texts<u128>, address: [u8; 16]) {
+    texts.push(u128::from_ne_bytes(address), |address, to| {
+        write_address(address.to_ne_bytes(), to);
+    });
+}
+
 /// Bits of the rows that have a value; `None` if all have.
-fn nulls(has: impl ExactSizeIterator<Item = bool>) -> Option<NullBuffer> {
-    let nulls: NullBuffer = has.collect::<Vec<_>>().into();
+fn nulls(mut has: impl ExactSizeIterator<Item = bool>) -> Option<NullBuffer> {
+    let bits = BooleanBuffer::collect_bool(has.len(), |_| has.next().unwrap_or_default());
+    let nulls = NullBuffer::new(bits);
     (nulls.null_count() > 0).then_some(nulls)
 }

@@ -4,6 +4,7 @@ use std::net::Ipv6Addr;
 
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
 use arrow_array::types::TimestampMillisecondType;
 
 use super::*;
