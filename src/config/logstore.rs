@@ -16,6 +16,8 @@ pub struct LogStore {
     pub tail_age: Duration,
     /// Memory of rows not written out, octets.
     pub tail_bytes: u64,
+    /// What files of rows are compressed with.
+    pub compression: PartCompression,
     /// Age at which rows are deleted.
     pub retention: Duration,
     /// Octets on disk, beyond which the oldest rows are deleted; `None` is 10
@@ -34,6 +36,16 @@ pub enum Keep {
     Always,
     /// Only those whose project is here.
     EmbeddedOnly,
+}
+
+/// What files of rows are compressed with.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum PartCompression {
+    /// Zstandard.
+    #[default]
+    Zstd,
+    /// LZ4, as Parquet's `LZ4_RAW`.
+    Lz4Raw,
 }
 
 /// What a query may cost.
@@ -56,6 +68,7 @@ impl Default for LogStore {
             keep: Keep::default(),
             tail_age: TAIL_AGE,
             tail_bytes: TAIL_BYTES,
+            compression: PartCompression::default(),
             retention: DAY * RETENTION_DAYS,
             disk_budget: None,
             query: Query::default(),
@@ -70,6 +83,10 @@ impl LogStore {
             ("always", Keep::Always),
             ("embedded-only", Keep::EmbeddedOnly),
         ];
+        let compressions = [
+            ("zstd", PartCompression::Zstd),
+            ("lz4_raw", PartCompression::Lz4Raw),
+        ];
         let store = Self {
             dir: table.path("dir"),
             keep: table.choice("keep", &keeps).unwrap_or_default(),
@@ -79,6 +96,9 @@ impl LogStore {
             tail_bytes: table
                 .integer("tail-bytes", 1 << 20..=64 << 30)
                 .unwrap_or(default.tail_bytes),
+            compression: table
+                .choice("compression", &compressions)
+                .unwrap_or_default(),
             retention: table
                 .integer("retention-days", 1..=3650)
                 .map_or(default.retention, |days: u32| DAY * days),

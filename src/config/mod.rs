@@ -41,7 +41,7 @@ pub use http::{Certificate, Http};
 pub use journal::{Journal, WhenFull};
 pub use listen::{Listen, Steering};
 pub use log::{Format, Level, Log};
-pub use logstore::{Keep, LogStore, Query};
+pub use logstore::{Keep, LogStore, PartCompression, Query};
 pub use netflow::Netflow;
 pub use problem::Problems;
 pub use signed::Signed;

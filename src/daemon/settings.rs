@@ -11,6 +11,7 @@ use crate::cache;
 use crate::config;
 use crate::config::Config;
 use crate::config::DrainOrder;
+use crate::config::PartCompression;
 use crate::config::SamplingUse;
 use crate::config::Sls;
 use crate::config::TemplateScope;
@@ -113,6 +114,10 @@ pub(super) fn log_store(config: &Config, dir: PathBuf, budget: u64) -> logstore:
     let mut settings = logstore::Settings::new(dir);
     settings.tail_age = store.tail_age;
     settings.tail_bytes = store.tail_bytes;
+    settings.compression = match store.compression {
+        PartCompression::Zstd => logstore::Compression::Zstd,
+        PartCompression::Lz4Raw => logstore::Compression::Lz4Raw,
+    };
     settings.retention = store.retention;
     settings.disk_budget = budget;
     settings.query.running_max = store.query.concurrent_max;

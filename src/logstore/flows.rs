@@ -6,6 +6,9 @@ use arrow_schema::TimeUnit;
 
 use crate::flow;
 
+/// Flow start, milliseconds since 1970.
+pub(super) const START: &str = "start";
+
 /// Flow end, milliseconds since 1970.
 pub(super) const END: &str = "end";
 

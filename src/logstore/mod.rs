@@ -34,6 +34,7 @@ mod compact;
 mod crc;
 mod directory_lock;
 mod disk;
+mod encoding;
 mod error;
 #[cfg(test)]
 mod faults;
@@ -69,6 +70,7 @@ pub use catalog::LogstoreInfo;
 pub use catalog::LogstoreOptions;
 pub use catalog::ProjectInfo;
 pub use catalog::document;
+pub use encoding::Compression;
 pub use error::AppendError;
 pub use error::OpenError;
 pub use error::StoreError;

@@ -11,25 +11,20 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use parquet::arrow::arrow_writer::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::basic::Compression;
-use parquet::basic::ZstdLevel;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::metadata::ParquetMetaDataReader;
 use parquet::file::metadata::SortingColumn;
-use parquet::file::properties::EnabledStatistics;
 use parquet::file::properties::WriterProperties;
-use parquet::schema::types::ColumnPath;
 
 use super::disk::Disk;
 use super::disk::Output;
+use super::encoding;
+use super::encoding::Compression;
 use super::error::StoreError;
-use super::flows::REST;
 use super::manifest::Entry;
 use super::schema::SCHEMA_VERSION;
-use super::schema::TAGS;
-use super::schema::is_text;
 
 /// A live part. Its file goes when the part has been [condemned](Part::condemn)
 /// and its last reader is done.
@@ -101,7 +96,7 @@ impl<'a> PartWriter<'a> {
     /// Starts the file that `entry` describes; its `bytes` are yet to be known.
     pub(super) fn create(
         entry: Entry,
-        schema: &SchemaRef,
+        (schema, compression): (&SchemaRef, Compression),
         parts_dir: &Path,
         disk: &'a Disk,
     ) -> Result<Self, StoreError> {
@@ -110,7 +105,7 @@ impl<'a> PartWriter<'a> {
         let file = disk.create(&temporary)?;
         // Without Arrow's own schema in it the file reads the same everywhere.
         let options = ArrowWriterOptions::new()
-            .with_properties(properties(&entry, schema))
+            .with_properties(properties(&entry, schema, compression))
             .with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(file, SchemaRef::clone(schema), options)?;
         Ok(Self {
@@ -194,9 +189,9 @@ fn footer(file: &File) -> Result<ParquetMetaData, ParquetError> {
     ParquetMetaDataReader::new().parse_and_finish(file)
 }
 
-fn properties(entry: &Entry, schema: &SchemaRef) -> WriterProperties {
+fn properties(entry: &Entry, schema: &SchemaRef, compression: Compression) -> WriterProperties {
     let entry_text = serde_json::to_string(entry).ok();
-    let builder = WriterProperties::builder()
+    encoding::properties(schema, compression)
         .set_created_by(concat!("flowlogd ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_key_value_metadata(Some(vec![
             KeyValue::new(ENTRY_KEY.to_owned(), entry_text),
@@ -207,24 +202,7 @@ fn properties(entry: &Entry, schema: &SchemaRef) -> WriterProperties {
             descending: false,
             nulls_first: false,
         }]))
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_statistics_enabled(EnabledStatistics::Page)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_dictionary_page_size_limit(DICTIONARY_BYTES_MAX)
-        .set_dictionary_enabled(false);
-    let text = schema
-        .fields()
-        .iter()
-        .filter(|field| is_text(field.data_type()));
-    let text = text.map(|field| ColumnPath::from(field.name().as_str()));
-    // Names of a map, and values of tags, are the same in row after row.
-    let in_maps = [(TAGS, "keys"), (TAGS, "values"), (REST, "keys")];
-    let in_maps = in_maps
-        .map(|(map, leaf)| ColumnPath::new([map, "entries", leaf].map(str::to_owned).to_vec()));
-    text.chain(in_maps)
-        .fold(builder, |builder, path| {
-            builder.set_column_dictionary_enabled(path, true)
-        })
         .build()
 }
 
@@ -237,6 +215,3 @@ const ENTRY_KEY: &str = "flowlogd.part";
 const SCHEMA_KEY: &str = "flowlogd.schema";
 /// Rows of a row group: enough to compress well, few enough to skip by.
 const ROW_GROUP_ROWS: usize = 256 * 1024;
-/// Octets of a column's dictionary: what a row group's addresses need at worst,
-/// so that they are kept, and read, by number.
-const DICTIONARY_BYTES_MAX: usize = 16 << 20;

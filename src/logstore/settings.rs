@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::encoding::Compression;
 use super::query;
 
 /// Settings of a [`LogStore`](super::LogStore).
@@ -21,6 +22,9 @@ pub struct Settings {
     /// Octets all parts and what was set aside may take; beyond, first what was
     /// set aside goes, then the oldest hours do.
     pub disk_budget: u64,
+    /// What parts are compressed with from now on; those that are there are
+    /// read whatever it was then.
+    pub compression: Compression,
     /// Octets up to which parts are merged.
     pub merged_bytes: u64,
     /// Logstores there may be.
@@ -38,6 +42,7 @@ impl Settings {
             tail_bytes: TAIL_BYTES,
             retention: RETENTION,
             disk_budget: DISK_BUDGET,
+            compression: Compression::default(),
             merged_bytes: MERGED_BYTES,
             logstores_max: LOGSTORES_MAX,
             query: query::Settings::default(),

@@ -19,6 +19,7 @@ use super::catalog::LogstoreFile;
 use super::catalog::Remains;
 use super::catalog::Sheet;
 use super::disk::Disk;
+use super::encoding::Compression;
 use super::error::AppendError;
 use super::error::StoreError;
 use super::ledger::Ledger;
@@ -42,6 +43,8 @@ pub(super) struct Shard {
     pub(super) name: LogstoreName,
     dir: PathBuf,
     disk: Disk,
+    /// Of the parts it writes.
+    compression: Compression,
     state: Mutex<State>,
     /// Held while a run of the tail becomes a part: parts come in `seq` order.
     writing: Mutex<()>,
@@ -101,11 +104,17 @@ pub(super) struct Snapshot {
 
 impl Shard {
     /// The logstore as it was found at `dir`.
-    pub(super) fn new(name: LogstoreName, dir: PathBuf, disk: Disk, found: Recovered) -> Self {
+    pub(super) fn new(
+        name: LogstoreName,
+        dir: PathBuf,
+        (disk, compression): (Disk, Compression),
+        found: Recovered,
+    ) -> Self {
         Self {
             name,
             dir,
             disk,
+            compression,
             state: Mutex::new(State {
                 tail: Tail::default(),
                 parts: found.parts,
@@ -129,7 +138,7 @@ impl Shard {
     pub(super) fn create(
         name: LogstoreName,
         store_dir: &Path,
-        disk: Disk,
+        (disk, compression): (Disk, Compression),
         next_file: u64,
         file: Option<LogstoreFile>,
     ) -> Result<Self, StoreError> {
@@ -154,7 +163,7 @@ impl Shard {
             next_file,
             ..Recovered::default()
         };
-        let shard = Self::new(name, dir, disk, found);
+        let shard = Self::new(name, dir, (disk, compression), found);
         *lock(&shard.sheet) = sheet;
         Ok(shard)
     }
@@ -317,7 +326,8 @@ impl Shard {
         };
         entry.file = file_name(entry.hour, entry.first_seq, file);
         entry.schema = SCHEMA_VERSION;
-        PartWriter::create(entry, schema, &self.dir.join(PARTS), &self.disk)
+        let form = (schema, self.compression);
+        PartWriter::create(entry, form, &self.dir.join(PARTS), &self.disk)
     }
 
     /// Writes what is in the tail now; rows that come meanwhile are for the next time.

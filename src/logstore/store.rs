@@ -100,7 +100,8 @@ impl LogStore {
         for (name, looked, path) in found {
             let recovered = recover::recover(&path, looked, &disk, &ledger)?;
             let sheet = Sheet::read(&path, Some(&disk))?;
-            let shard = Shard::new(name.clone(), path, disk.clone(), recovered);
+            let medium = (disk.clone(), settings.compression);
+            let shard = Shard::new(name.clone(), path, medium, recovered);
             *shard::lock(&shard.sheet) = sheet;
             shards.insert(name, Arc::new(shard));
         }
@@ -528,7 +529,7 @@ fn read_shards(
     for (name, path) in found {
         let recovered = recover::read_only(&path, ledger)?;
         let sheet = Sheet::read(&path, None)?;
-        let shard = Shard::new(name.clone(), path, Disk::default(), recovered);
+        let shard = Shard::new(name.clone(), path, Default::default(), recovered);
         *shard::lock(&shard.sheet) = sheet;
         shards.insert(name, Arc::new(shard));
     }

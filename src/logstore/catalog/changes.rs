@@ -283,8 +283,8 @@ impl LogStore {
             return Err(AppendError::TooMany(shards.len()));
         }
         let next_file = self.catalog.next_file.load(Ordering::Relaxed);
-        let disk = self.disk.clone();
-        let shard = Shard::create(name.clone(), &self.settings.dir, disk, next_file, file)?;
+        let medium = (self.disk.clone(), self.settings.compression);
+        let shard = Shard::create(name.clone(), &self.settings.dir, medium, next_file, file)?;
         let shard = Arc::new(shard);
         shards.insert(name, Arc::clone(&shard));
         Ok(shard)

@@ -18,6 +18,7 @@ use crate::flow::Amount;
 
 mod catalog;
 mod compare;
+mod compression;
 mod crash;
 mod damage;
 mod dialect;
