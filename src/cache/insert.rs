@@ -9,6 +9,7 @@ use super::entry::Entry;
 use super::entry::NIL;
 use super::entry::ended;
 use super::odometer::Reading;
+use super::queue::BATCH;
 use super::settings::Mode;
 use crate::flow::Detail;
 use crate::flow::EndReason;
@@ -16,8 +17,6 @@ use crate::flow::FlowKey;
 use crate::flow::FlowRecord;
 use crate::flow::RecordFlags;
 
-/// Records whose memory is fetched together.
-const BATCH: usize = 32;
 /// Protocol number. RFC 9293.
 const TCP: u8 = 6;
 /// No more data from the sender. RFC 9293 §3.1.
@@ -46,7 +45,7 @@ impl Cache {
     ///
     /// Two to four times as fast once the flows outgrow the processor's
     /// caches: what the records of a batch need is fetched at the same time.
-    /// Multiples of 32 records make good batches.
+    /// [`Queue::is_full`] says when it is best.
     pub fn insert_batch(&mut self, now_ms: u64, queue: &Queue, outlet: &mut impl Outlet) {
         self.advance(now_ms);
         let mut details = queue.details().iter().peekable();
