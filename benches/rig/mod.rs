@@ -37,11 +37,15 @@ pub(crate) const BEGIN_MS: u64 = 1_700_000_000_000;
 const BATCH: usize = 64;
 
 /// A lane and the exporters that send to it.
+///
+/// Each exporter has a domain of its own, and so a Template.
 pub(crate) struct Rig {
     pub(crate) lane: Lane,
     pub(crate) exit: Arc<Exit>,
     load: Load,
     settings: LoadSettings,
+    /// Addresses that exporters have by turns: an address each, or fewer.
+    pub(crate) hosts: u32,
     /// A round of datagrams, each with its exporter.
     datagrams: Vec<(u32, Vec<u8>)>,
     pub(crate) now: Arrival,
@@ -77,8 +81,10 @@ impl Rig {
         let exit = Arc::new(exit);
         let limits = Limits {
             sessions_max: 1 << 17,
+            sessions_per_second: u32::MAX,
             probation_max: 1 << 17,
             sources_max: 1 << 17,
+            domains_max: 1 << 17,
             definition_bytes_max: 1 << 30,
             ..Limits::default()
         };
@@ -99,6 +105,7 @@ impl Rig {
             lane,
             exit,
             load: Load::new(settings, BEGIN_MS).unwrap(),
+            hosts: settings.exporters,
             settings,
             datagrams: vec![(0, Vec::new()); BATCH],
             now: Arrival {
@@ -125,7 +132,7 @@ impl Rig {
     /// Has the lane take the round, and do what is due then.
     pub(crate) fn take(&mut self) {
         for (exporter, datagram) in &self.datagrams {
-            let address = Ipv4Addr::from_bits(0x0a00_0001 + exporter);
+            let address = Ipv4Addr::from_bits(0x0a00_0001 + exporter % self.hosts);
             let peer = Peer {
                 exporter: IpAddr::V4(address),
                 port: 2055,
@@ -136,9 +143,12 @@ impl Rig {
         self.lane.turn(self.now);
     }
 
-    /// Fills the cache and has exporters and Templates known.
+    /// Fills the cache and has exporters and Templates known: each exporter is
+    /// past its probation.
     pub(crate) fn warm_up(&mut self) {
-        let mut left = 3 * u64::from(self.settings.flows).max(100_000);
+        let of_each = 4 * u64::from(self.settings.records_max());
+        let of_all = of_each * u64::from(self.settings.exporters);
+        let mut left = of_all.max(3 * u64::from(self.settings.flows).max(100_000));
         while left > 0 {
             left = left.saturating_sub(self.fill());
             self.take();

@@ -9,21 +9,30 @@ use super::entry::Entry;
 use super::entry::NIL;
 use super::entry::ended;
 use super::odometer::Reading;
+use super::queue::BATCH;
 use super::settings::Mode;
+use super::settings::Route;
 use crate::flow::Detail;
 use crate::flow::EndReason;
 use crate::flow::FlowKey;
 use crate::flow::FlowRecord;
 use crate::flow::RecordFlags;
 
-/// Records whose memory is fetched together.
-const BATCH: usize = 32;
 /// Protocol number. RFC 9293.
 const TCP: u8 = 6;
 /// No more data from the sender. RFC 9293 §3.1.
 const FIN: u16 = 1;
 /// The connection is reset. RFC 9293 §3.1.
 const RST: u16 = 4;
+
+/// A record on its way in.
+#[derive(Clone, Copy, Debug)]
+struct Incoming<'a> {
+    record: &'a FlowRecord,
+    detail: Option<&'a Detail>,
+    /// Of its key.
+    hash: u64,
+}
 
 impl Cache {
     /// Takes in a routed record that arrived at `now_ms`.
@@ -38,18 +47,22 @@ impl Cache {
         outlet: &mut impl Outlet,
     ) {
         self.advance(now_ms);
-        let hash = self.hash(&record.key);
-        self.take_in(hash, record, detail, outlet);
+        let incoming = Incoming {
+            record,
+            detail,
+            hash: self.hash(&record.key),
+        };
+        self.take_in(incoming, outlet);
     }
 
     /// Takes in the records of a queue, as [`Self::insert`] would one after the other.
     ///
     /// Two to four times as fast once the flows outgrow the processor's
     /// caches: what the records of a batch need is fetched at the same time.
-    /// Multiples of 32 records make good batches.
+    /// [`Queue::is_full`] says when there are enough for that.
     pub fn insert_batch(&mut self, now_ms: u64, queue: &Queue, outlet: &mut impl Outlet) {
         self.advance(now_ms);
-        let mut details = queue.details().iter().peekable();
+        let mut details = queue.details();
         let mut at = 0;
         for batch in queue.records().chunks(BATCH) {
             let mut hashes = [0; BATCH];
@@ -57,9 +70,20 @@ impl Cache {
                 *hash = self.hash(&record.key);
             }
             self.fetch(hashes.get(..batch.len()).unwrap_or_default());
-            for (hash, record) in hashes.into_iter().zip(batch) {
-                let detail = details.next_if(|(of, _)| *of == at);
-                self.take_in(hash, record, detail.map(|(_, detail)| detail), outlet);
+            for (&hash, record) in hashes.iter().zip(batch) {
+                let detail = match details {
+                    [(of, detail), rest @ ..] if *of == at => {
+                        details = rest;
+                        Some(detail)
+                    }
+                    _ => None,
+                };
+                let incoming = Incoming {
+                    record,
+                    detail,
+                    hash,
+                };
+                self.take_in(incoming, outlet);
                 at += 1;
             }
         }
@@ -73,7 +97,7 @@ impl Cache {
             *slot = self.index.guess(upper(hash));
         }
         let mut read = 0;
-        for &slot in slots.iter().take(hashes.len()) {
+        for (&slot, _) in slots.iter().zip(hashes) {
             if let Some(entry) = self.slab.get(slot) {
                 read ^= u32::from(entry.record.key.src[0]) ^ entry.next ^ entry.last_ms;
             }
@@ -82,54 +106,57 @@ impl Cache {
     }
 
     #[inline(always)]
-    fn take_in(
-        &mut self,
-        hash: u64,
-        record: &FlowRecord,
-        detail: Option<&Detail>,
-        outlet: &mut impl Outlet,
-    ) {
-        let mode = self.route(record.key.route).mode;
+    fn take_in(&mut self, incoming: Incoming<'_>, outlet: &mut impl Outlet) {
+        let Incoming { record, detail, .. } = incoming;
+        let Route {
+            mode, active_ms, ..
+        } = *self.route(record.key.route);
         if mode == Mode::Pass || record.event.is_some() {
             self.stats.passed += 1;
             return outlet.take(record, detail, 0);
         }
         let Some(source) = self.sources.admit(record.key.source) else {
-            return self.bypass(record, detail, outlet);
+            return self.bypass(incoming, outlet);
         };
         if mode == Mode::Closed || source.closing {
             self.stats.passed += 1;
             return hand_over(record, detail, EndReason::Forced, 0, outlet);
         }
         let is_last = mode == Mode::Natural && ends_naturally(record);
-        let is_total = record.flags.contains(RecordFlags::TOTALS);
-        let changed;
-        let record = if is_last || is_total {
-            changed = self.changed(hash, record, (is_last, is_total));
-            &changed
-        } else {
-            record
-        };
-        self.place(hash, record, detail, outlet);
+        if is_last || record.flags.contains(RecordFlags::TOTALS) {
+            return self.take_in_changed(incoming, is_last, active_ms, outlet);
+        }
+        if source.learn(record) {
+            self.sweep.request(self.slab.slots());
+        }
+        self.place(incoming, active_ms, outlet);
     }
 
-    /// A record as it is merged that ends its flow or counts totals.
+    /// Takes in a record that ends its flow or counts totals as what is merged.
     #[inline(never)]
-    fn changed(
+    fn take_in_changed(
         &mut self,
-        hash: u64,
-        record: &FlowRecord,
-        (is_last, is_total): (bool, bool),
-    ) -> FlowRecord {
-        let mut changed = if is_total {
-            self.difference(hash, record)
-        } else {
-            *record
-        };
-        if is_last {
-            changed.end_reason = EndReason::End;
+        incoming: Incoming<'_>,
+        is_last: bool,
+        active_ms: u64,
+        outlet: &mut impl Outlet,
+    ) {
+        let mut record = *incoming.record;
+        if record.flags.contains(RecordFlags::TOTALS) {
+            record = self.difference(incoming.hash, &record);
         }
-        changed
+        if is_last {
+            record.end_reason = EndReason::End;
+        }
+        let source = self.sources.get_mut(record.key.source);
+        if source.is_some_and(|source| source.learn(&record)) {
+            self.sweep.request(self.slab.slots());
+        }
+        let changed = Incoming {
+            record: &record,
+            ..incoming
+        };
+        self.place(changed, active_ms, outlet);
     }
 
     pub(super) fn hash(&self, key: &FlowKey) -> u64 {
@@ -158,30 +185,12 @@ impl Cache {
         new
     }
 
+    /// Merges a record into its flow, or begins one.
     #[inline(always)]
-    fn place(
-        &mut self,
-        hash: u64,
-        record: &FlowRecord,
-        detail: Option<&Detail>,
-        outlet: &mut impl Outlet,
-    ) {
-        self.learn(record);
-        match self.find(hash, &record.key) {
-            Some(slot) => self.merge(slot, hash, record, detail, outlet),
-            None => self.admit(hash, record, detail, outlet),
-        }
-    }
-
-    /// Learns from a record's span how long its exporter's active timer is.
-    #[inline]
-    fn learn(&mut self, record: &FlowRecord) {
-        let span_ms = record.end_ms.saturating_sub(record.start_ms);
-        let certain = record.end_reason == EndReason::Active;
-        if let Some(source) = self.sources.get_mut(record.key.source)
-            && source.learner.see(span_ms, certain)
-        {
-            self.sweep.request(self.slab.slots());
+    fn place(&mut self, incoming: Incoming<'_>, active_ms: u64, outlet: &mut impl Outlet) {
+        match self.find(incoming.hash, &incoming.record.key) {
+            Some(slot) => self.merge(slot, incoming, active_ms, outlet),
+            None => self.admit(incoming, outlet),
         }
     }
 
@@ -197,17 +206,16 @@ impl Cache {
     fn merge(
         &mut self,
         slot: u32,
-        hash: u64,
-        record: &FlowRecord,
-        detail: Option<&Detail>,
+        incoming: Incoming<'_>,
+        active_ms: u64,
         outlet: &mut impl Outlet,
     ) {
+        let Incoming { record, detail, .. } = incoming;
         match self.detail_fits(slot, detail) {
             Fits::Yes => {}
-            Fits::NoRoom => return self.bypass(record, detail, outlet),
-            Fits::Overflow => return self.overflow(slot, hash, record, detail, outlet),
+            Fits::NoRoom => return self.bypass(incoming, outlet),
+            Fits::Overflow => return self.overflow(slot, incoming, outlet),
         }
-        let active_ms = self.route(record.key.route).active_ms;
         let Some(entry) = self.slab.get_mut(slot) else {
             return;
         };
@@ -215,11 +223,11 @@ impl Cache {
         if active_ms > 0 && span_ms(&entry.record, record) > span_max_ms {
             self.stats.span_guards += 1;
             self.leave(slot, EndReason::Active, outlet);
-            return self.admit(hash, record, detail, outlet);
+            return self.admit(incoming, outlet);
         }
         let ended_before = entry.ended();
         if entry.record.absorb(record).is_err() {
-            return self.overflow(slot, hash, record, detail, outlet);
+            return self.overflow(slot, incoming, outlet);
         }
         self.held += record.amount();
         self.stats.merged += 1;
@@ -273,30 +281,22 @@ impl Cache {
 
     /// A sum would not fit: the flow leaves, the record begins it anew (P-605).
     #[cold]
-    fn overflow(
-        &mut self,
-        slot: u32,
-        hash: u64,
-        record: &FlowRecord,
-        detail: Option<&Detail>,
-        outlet: &mut impl Outlet,
-    ) {
+    fn overflow(&mut self, slot: u32, incoming: Incoming<'_>, outlet: &mut impl Outlet) {
         self.stats.overflows += 1;
         self.leave(slot, EndReason::Resources, outlet);
-        self.admit(hash, record, detail, outlet);
+        self.admit(incoming, outlet);
     }
 
     /// Begins a flow, making room for it if need be.
     #[inline(never)]
-    fn admit(
-        &mut self,
-        hash: u64,
-        record: &FlowRecord,
-        detail: Option<&Detail>,
-        outlet: &mut impl Outlet,
-    ) {
+    fn admit(&mut self, incoming: Incoming<'_>, outlet: &mut impl Outlet) {
+        let Incoming {
+            record,
+            detail,
+            hash,
+        } = incoming;
         if self.must_pass(record, detail) {
-            return self.bypass(record, detail, outlet);
+            return self.bypass(incoming, outlet);
         }
         if self.slab.live() == self.slab.capacity() {
             self.evict(outlet);
@@ -310,7 +310,7 @@ impl Cache {
         let tick = self.due_tick(&entry);
         let Some(slot) = self.slab.put(entry, serial) else {
             self.details.take(kept);
-            return self.bypass(record, detail, outlet);
+            return self.bypass(incoming, outlet);
         };
         self.index.insert(upper(hash), slot);
         self.wheel.link(&mut self.slab, slot, tick);
@@ -349,7 +349,8 @@ impl Cache {
 
     /// Hands on a record there is no room for.
     #[cold]
-    fn bypass(&mut self, record: &FlowRecord, detail: Option<&Detail>, outlet: &mut impl Outlet) {
+    fn bypass(&mut self, incoming: Incoming<'_>, outlet: &mut impl Outlet) {
+        let Incoming { record, detail, .. } = incoming;
         self.stats.bypassed += 1;
         hand_over(record, detail, EndReason::Resources, 0, outlet);
     }

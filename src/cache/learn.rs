@@ -58,7 +58,7 @@ impl Learner {
     /// Looks at the span of one record; `certain` if the active timer ended it.
     ///
     /// Says whether the timer is now held to be shorter than before.
-    #[inline]
+    #[inline(always)]
     pub(super) fn see(&mut self, span_ms: u64, certain: bool) -> bool {
         if !(SPAN_MIN_MS..=SPAN_MAX_MS).contains(&span_ms) || self.is_told() {
             return false;

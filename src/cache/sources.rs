@@ -2,6 +2,8 @@
 
 use super::learn::Learner;
 use super::odometer::Forgotten;
+use crate::flow::EndReason;
+use crate::flow::FlowRecord;
 use crate::session::SourceId;
 
 /// One source of records.
@@ -100,6 +102,15 @@ impl Sources {
 }
 
 impl Source {
+    /// Learns from a record's span how long its exporter's active timer is;
+    /// says whether that is now held to be shorter.
+    #[inline]
+    pub(super) fn learn(&mut self, record: &FlowRecord) -> bool {
+        let span_ms = record.end_ms.saturating_sub(record.start_ms);
+        let is_certain = record.end_reason == EndReason::Active;
+        self.learner.see(span_ms, is_certain)
+    }
+
     /// Its flows are to leave.
     pub(super) fn close(&mut self) {
         self.closing = true;

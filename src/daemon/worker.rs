@@ -27,6 +27,8 @@ use crate::telemetry::RateLimit;
 
 /// How long a lane waits for datagrams before it looks at its timers.
 const TICK: Duration = Duration::from_millis(100);
+/// How often a lane asks the kernel what it dropped, ms: a call for each socket.
+const LOSSES_EVERY_MS: u64 = 100;
 /// Rounds a stopping lane waits for the exchange to take its last flows.
 const DRAIN_ROUNDS_MAX: u32 = 300;
 
@@ -79,6 +81,7 @@ impl Worker {
             monotonic,
             complaints: RateLimit::new(2),
             decoding_time: decoding_time(),
+            losses_due_ms: 0,
         };
         let thread = thread::Builder::new()
             .name(format!("lane-{index}"))
@@ -132,6 +135,8 @@ struct Run {
     /// What goes wrong here does so many times a second.
     complaints: RateLimit<Trouble>,
     decoding_time: Histogram,
+    /// When the kernel is next asked what it dropped.
+    losses_due_ms: u64,
 }
 
 /// What may go wrong with sockets.
@@ -154,7 +159,7 @@ impl Run {
     fn until_stopped(&mut self) {
         loop {
             let round = self.receive(TICK);
-            self.count_losses();
+            self.count_losses_if_due();
             self.lane.turn(self.now());
             if round.is_told_to_stop {
                 return self.drain();
@@ -215,6 +220,15 @@ impl Run {
         round
     }
 
+    /// Brings what only the sockets know to the lane, every so often.
+    fn count_losses_if_due(&mut self) {
+        let now_ms = self.monotonic.now_ms();
+        if now_ms >= self.losses_due_ms {
+            self.losses_due_ms = now_ms.saturating_add(LOSSES_EVERY_MS);
+            self.count_losses();
+        }
+    }
+
     /// Brings what only the sockets know to the lane.
     fn count_losses(&mut self) {
         match self.sockets.drops() {
@@ -236,6 +250,7 @@ impl Run {
         while self.receive(Duration::ZERO).datagrams > 0 {
             self.lane.turn(self.now());
         }
+        self.count_losses();
         for _ in 0..DRAIN_ROUNDS_MAX {
             if self.lane.drain(self.now()) {
                 return;
@@ -300,6 +315,7 @@ mod tests {
             monotonic: Monotonic::start(),
             complaints: RateLimit::new(2),
             decoding_time: decoding_time(),
+            losses_due_ms: 0,
         };
         (run, commands, exporter)
     }

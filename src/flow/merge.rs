@@ -28,12 +28,14 @@ impl FlowRecord {
         let packets = self.packets.checked_add(other.packets).ok_or(Overflow)?;
         let flows = self.flows.checked_add(other.flows).ok_or(Overflow)?;
         let records = self.records.checked_add(other.records).ok_or(Overflow)?;
+        let start_ms = self.start_ms.min(other.start_ms);
+        let end_ms = self.end_ms.max(other.end_ms);
         self.octets = octets;
         self.packets = packets;
         self.flows = flows;
         self.records = records;
-        self.start_ms = self.start_ms.min(other.start_ms);
-        self.end_ms = self.end_ms.max(other.end_ms);
+        self.start_ms = start_ms;
+        self.end_ms = end_ms;
         self.src_as = first(self.src_as, other.src_as);
         self.dst_as = first(self.dst_as, other.dst_as);
         self.next_hop = first(self.next_hop, other.next_hop);

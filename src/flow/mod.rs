@@ -24,7 +24,7 @@ pub use export::{
 pub use filter::{Filter, FilterError, Subject, protocol_name};
 pub use merge::{Merge, Overflow};
 pub use nsel::{Nsel, NselSettings};
-pub use plan::{Faults, Plan, PlanSettings};
+pub use plan::{Bare, Faults, Plan, PlanSettings};
 pub use record::{
     Connection, DIRECTION_ABSENT, Detail, EXTRA_MAX, EndReason, Event, FlowKey, FlowRecord,
     Presence, RecordFlags,

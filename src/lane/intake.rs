@@ -12,6 +12,7 @@ use crate::flow::FlowRecord;
 use crate::flow::Nsel;
 use crate::flow::Plan;
 use crate::flow::RecordFlags;
+use crate::flowlog::RouteId;
 use crate::flowlog::RoutingTable;
 use crate::session::Belief;
 use crate::session::Consumer;
@@ -89,15 +90,13 @@ impl Intake {
             return;
         }
         way.terms.read_in_part(known.plan.faults(), set.records);
-        let mut sum = Amount::default();
         let (template, plan) = (&known.template, &known.plan);
-        let is_done = plan.decode_bare(template, scope, set.body, |flow| {
-            sum += flow.amount();
-            way.route(verdict, flow, None);
-        });
-        if is_done {
+        let bare = |route: RouteId| plan.bare(template, scope, set.body, route.0);
+        if let Some(records) = verdict.only_route().and_then(bare) {
+            let sum = way.take(records);
             return way.book(verdict, sum);
         }
+        let mut sum = Amount::default();
         let mut take = |flow: &FlowRecord, detail: Option<&_>| {
             sum += flow.amount();
             way.route(verdict, flow, detail);

@@ -20,6 +20,9 @@ mod timers;
 mod vicinity;
 mod way;
 
+#[cfg(test)]
+mod tests;
+
 pub use cell::Cell;
 pub use hand_over::HandOver;
 pub use hand_over::Parcel;

@@ -22,6 +22,19 @@ pub(super) enum Verdict {
     Looped,
 }
 
+impl Verdict {
+    /// The route that all records take and that is the only one.
+    pub(super) fn only_route(&self) -> Option<RouteId> {
+        match self {
+            Self::Routes(routes) => match **routes {
+                [route] => Some(route),
+                _ => None,
+            },
+            Self::Sieve(_) | Self::Unclaimed | Self::Looped => None,
+        }
+    }
+}
+
 /// One (exporter, Observation Domain) that has sent flows.
 #[derive(Clone, Debug)]
 pub(super) struct Source {

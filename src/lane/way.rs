@@ -8,6 +8,7 @@ use crate::cache::OpenFlow;
 use crate::cache::Outlet;
 use crate::cache::Queue;
 use crate::flow::Amount;
+use crate::flow::Bare;
 use crate::flow::Detail;
 use crate::flow::FlowBatch;
 use crate::flow::FlowRecord;
@@ -20,15 +21,12 @@ use crate::session::SourceId;
 /// Rows at which a batch is handed over before its time.
 pub(super) const BATCH_ROWS_MAX: usize = 16_384;
 
-/// Records that enter the cache together: what they need of its memory is then
-/// fetched at the same time, a quarter of the cost at a million flows.
-const QUEUE_MAX: usize = 32;
-
 /// The way of a record: routes, cache, open batch.
 #[derive(Debug)]
 pub(super) struct Way {
     pub(super) cache: Cache,
-    /// Routed records on the doorstep of the cache; empty between turns.
+    /// Routed records on the doorstep of the cache: never full of them for long,
+    /// so that there is a place for one more; empty between turns.
     pub(super) queue: Queue,
     pub(super) sources: Sources,
     pub(super) batch: FlowBatch,
@@ -95,6 +93,20 @@ impl Way {
         self.sources.meet(id, source, table)
     }
 
+    /// Sends records along the one route that they were read onto; what they
+    /// amount to, which [`Self::book`] counts.
+    #[inline(never)]
+    pub(super) fn take(&mut self, mut records: Bare<'_>) -> Amount {
+        let mut sum = Amount::default();
+        while !records.is_empty() {
+            sum += self.queue.fill(|places| records.fill(places));
+            if self.queue.is_full() {
+                self.take_in();
+            }
+        }
+        sum
+    }
+
     /// Sends one record along all its routes; [`Self::book`] counts it.
     #[inline(always)]
     pub(super) fn route(
@@ -151,7 +163,7 @@ impl Way {
     #[inline(always)]
     fn send(&mut self, route: RouteId, record: &FlowRecord, detail: Option<&Detail>) {
         self.queue.push(route.0, record, detail);
-        if self.queue.len() >= QUEUE_MAX {
+        if self.queue.is_full() {
             self.take_in();
         }
     }

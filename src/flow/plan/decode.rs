@@ -12,6 +12,7 @@ use crate::flow::plan::content::Counters;
 use crate::flow::plan::detail::Frame;
 use crate::flow::plan::fields::RUNS_MAX;
 use crate::flow::plan::finish::is_icmp;
+use crate::flow::plan::quick::Bare;
 use crate::flow::plan::slot::Slot;
 use crate::flow::plan::slot::Slots;
 use crate::session::Origin;
@@ -53,38 +54,38 @@ impl Plan {
         records: &[u8],
         emit: &mut impl FnMut(&FlowRecord, Option<&Detail>),
     ) {
-        if self.decode_bare(template, scope, records, |flow| emit(flow, None)) {
-            return;
+        if let Some(records) = self.bare(template, scope, records, 0) {
+            return records.each(|flow| emit(flow, None));
         }
         let records = template.split(records).map_while(Result::ok);
         match &self.quick {
-            Some(quick) => quick.each(&self.shape, scope, records, |record, flow| {
-                let detail = self.detail_beside(record);
-                emit(flow, detail.as_ref());
-            }),
+            Some(quick) => {
+                let reader = quick.reader(&self.shape, scope, 0);
+                reader.each(records, |record, flow| {
+                    let detail = self.detail_beside(record);
+                    emit(flow, detail.as_ref());
+                });
+            }
             None => records.for_each(|record| self.decode(scope, record, emit)),
         }
     }
 
-    /// Does what [`Self::decode_all`] does, if every record is one flow without
-    /// detail, as nearly all are; or else nothing. Says whether it did.
-    ///
-    /// Apart, so that all of it is one loop, the caller's `emit` included.
+    /// The records that [`Self::decode_all`] reads, all on one route, if every
+    /// one is a flow without detail, as nearly all are.
     #[inline]
-    pub fn decode_bare(
-        &self,
+    pub fn bare<'a>(
+        &'a self,
         template: &Template,
-        scope: &Scope<'_>,
-        records: &[u8],
-        mut emit: impl FnMut(&FlowRecord),
-    ) -> bool {
+        scope: &'a Scope<'a>,
+        records: &'a [u8],
+        route: u16,
+    ) -> Option<Bare<'a>> {
         match (&self.quick, template.layout) {
             (Some(quick), Layout::Fixed(length)) if self.detail.is_empty() => {
-                let records = records.chunks_exact(length);
-                quick.each(&self.shape, scope, records, |_, flow| emit(flow));
-                true
+                let reader = quick.reader(&self.shape, scope, route);
+                Some(Bare::new(reader, records, length))
             }
-            (_, Layout::Fixed(_) | Layout::Variable(_) | Layout::Empty) => false,
+            (_, Layout::Fixed(_) | Layout::Variable(_) | Layout::Empty) => None,
         }
     }
 

@@ -7,12 +7,13 @@ use zerocopy::KnownLayout;
 
 use super::load::Span;
 use super::slot::Slot;
+use crate::flow::FlowRecord;
 
 /// The numbers of a record before they are finished; 0 where its Template lacks
 /// the field.
 ///
-/// They lie as in a [`FlowRecord`](crate::flow::FlowRecord), so that what needs
-/// no finishing is copied many at a time.
+/// They lie as in a [`FlowRecord`], which begins as one: what needs no finishing
+/// is in its place at once.
 #[derive(Clone, Copy, Debug, Default, FromBytes, Immutable, IntoBytes, KnownLayout)]
 #[repr(C)]
 pub(super) struct Image {
@@ -54,6 +55,51 @@ pub(super) struct Image {
 
 /// Octets of an [`Image`].
 pub(super) const IMAGE_LEN: usize = size_of::<Image>();
+
+macro_rules! lie_alike {
+    ($($image:ident: $($record:ident).+),* $(,)?) => {
+        $(assert!(
+            std::mem::offset_of!(Image, $image) == std::mem::offset_of!(FlowRecord, $($record).+)
+        );)*
+    };
+}
+
+// Numbers alone, of which any octets are one, without a gap: `shuffle` puts an
+// image where a record is to be.
+const _: () = {
+    lie_alike!(
+        src: key.src,
+        dst: key.dst,
+        source: key.source,
+        in_if: key.in_if,
+        out_if: key.out_if,
+        vrf: key.vrf,
+        out_of: key.sampling.out_of,
+        picked: key.sampling.picked,
+        present: key.present,
+        src_port: key.src_port,
+        dst_port: key.dst_port,
+        vlan: key.vlan,
+        route: key.route,
+        protocol: key.protocol,
+        tos: key.tos,
+        direction: key.direction,
+        forwarding: key.forwarding_class,
+        octets: octets,
+        packets: packets,
+        start: start_ms,
+        end: end_ms,
+        flows: flows,
+        icmp: records,
+        src_as: src_as,
+        dst_as: dst_as,
+        next_hop: next_hop,
+        tcp_flags: tcp_flags,
+        src_mask: src_mask,
+        dst_mask: dst_mask,
+    );
+    assert!(IMAGE_LEN == std::mem::offset_of!(FlowRecord, forwarding_status));
+};
 
 /// A field on its way into an [`Image`].
 #[derive(Clone, Copy, Debug)]

@@ -22,6 +22,8 @@ mod times;
 #[cfg(test)]
 mod tests;
 
+pub use quick::Bare;
+
 use content::Content;
 use content::Counters;
 use content::has;

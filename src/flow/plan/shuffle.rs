@@ -1,4 +1,4 @@
-//! A record's octets into an [`Image`], sixteen at a time.
+//! A record's octets into an [`Image`], sixteen at a time, where its flow is to be.
 //!
 //! A shuffle takes sixteen octets of a record, and puts each where it belongs
 //! in sixteen octets of the image, the rest being 0: all fields at once, in our
@@ -12,6 +12,7 @@
 use super::image::IMAGE_LEN;
 use super::image::Image;
 use super::image::Move;
+use crate::flow::FlowRecord;
 use vector::Vector;
 
 /// Octets that one shuffle takes, and makes.
@@ -84,14 +85,14 @@ impl Shuffle {
     }
 
     /// Hands on each record that is long enough with its image, which has what
-    /// `base` has too.
+    /// `base` has too, and with what comes beside it; how many those were.
     #[inline]
-    pub(super) fn each<'a>(
+    pub(super) fn each<'a, T>(
         &self,
         base: &Image,
-        records: impl Iterator<Item = &'a [u8]>,
-        take: impl FnMut(&[u8], &Image),
-    ) {
+        records: impl Iterator<Item = (&'a [u8], T)>,
+        take: impl FnMut(&[u8], Blocks, T),
+    ) -> usize {
         // SAFETY: `of` makes a `Shuffle` only where the instruction is there.
         unsafe { self.each_by_vectors(base, records, take) }
     }
@@ -99,17 +100,20 @@ impl Shuffle {
     #[inline]
     #[cfg_attr(target_arch = "x86_64", target_feature(enable = "ssse3"))]
     #[cfg_attr(target_arch = "aarch64", target_feature(enable = "neon"))]
-    unsafe fn each_by_vectors<'a>(
+    unsafe fn each_by_vectors<'a, T>(
         &self,
         base: &Image,
-        records: impl Iterator<Item = &'a [u8]>,
-        mut take: impl FnMut(&[u8], &Image),
-    ) {
-        for record in records.filter(|record| record.len() >= self.length) {
+        records: impl Iterator<Item = (&'a [u8], T)>,
+        mut take: impl FnMut(&[u8], Blocks, T),
+    ) -> usize {
+        let mut taken = 0;
+        for (record, beside) in records.filter(|(record, _)| record.len() >= self.length) {
             // SAFETY: it has `length` octets.
-            let image = unsafe { self.image(base, record) };
-            take(record, &image);
+            let blocks = unsafe { self.blocks(base, record) };
+            take(record, blocks, beside);
+            taken += 1;
         }
+        taken
     }
 
     /// # Safety
@@ -117,7 +121,7 @@ impl Shuffle {
     #[inline]
     #[cfg_attr(target_arch = "x86_64", target_feature(enable = "ssse3"))]
     #[cfg_attr(target_arch = "aarch64", target_feature(enable = "neon"))]
-    unsafe fn image(&self, base: &Image, record: &[u8]) -> Image {
+    unsafe fn blocks(&self, base: &Image, record: &[u8]) -> Blocks {
         let step = |step: &Step| {
             // SAFETY: `gather` keeps `offset + BLOCK` within `length`, which
             // the record has.
@@ -138,13 +142,34 @@ impl Shuffle {
             b6.or(step(s6)),
             b7.or(step(s7)).or(step(t7)),
         ];
-        for (block, more) in &self.more {
-            if let Some(block) = blocks.get_mut(*block) {
-                *block = block.or(step(more));
+        for (of, more) in &self.more {
+            let more = step(more);
+            // Not by index, which would keep the blocks out of registers.
+            for (at, block) in blocks.iter_mut().enumerate() {
+                if at == *of {
+                    *block = block.or(more);
+                }
             }
         }
-        // SAFETY: both are as long, and any octets are valid for them.
-        unsafe { std::mem::transmute(blocks) }
+        Blocks(blocks)
+    }
+}
+
+/// An [`Image`] in registers.
+#[derive(Clone, Copy)]
+pub(super) struct Blocks([Vector; BLOCKS]);
+
+impl Blocks {
+    /// Puts it where its flow is to be, which lies alike but is not finished then.
+    #[inline]
+    pub(super) fn put(self, flow: &mut FlowRecord) -> &Image {
+        let place = std::ptr::from_mut(flow).cast::<Image>();
+        // SAFETY: a `FlowRecord` begins with the numbers of an `Image`, as is
+        // asserted there, and any octets are valid for those.
+        unsafe {
+            place.cast::<[Vector; BLOCKS]>().write_unaligned(self.0);
+            &*place
+        }
     }
 }
 
@@ -389,11 +414,15 @@ mod tests {
                 return Ok(());
             };
             let mut seen = 0;
-            shuffle.each(&base, records.chunks(length), |record, image| {
+            let numbered = records.chunks(length).zip(0..);
+            let taken = shuffle.each(&base, numbered, |record, blocks, number| {
+                assert_eq!(number, seen);
                 seen += 1;
+                let mut flow = FlowRecord::default();
+                let image = blocks.put(&mut flow);
                 assert_eq!(image.as_bytes(), plainly(&shuffle, &base, record));
             });
-            prop_assert_eq!(seen, records.len() / length);
+            prop_assert_eq!((seen, taken), (records.len() / length, records.len() / length));
         }
     }
 

@@ -99,4 +99,38 @@ proptest! {
         });
         prop_assert_eq!(quick, plain);
     }
+
+    /// However many there are of either, every place gets all of its record.
+    #[test]
+    fn places_are_filled_with_what_is_read_one_by_one(
+        records in 0_usize..70,
+        batches in prop::collection::vec(1_usize..40, 70),
+        seed in prop::collection::vec(octet(), 70),
+        rest in 0_usize..18,
+    ) {
+        let fields = [(8, 4), (12, 4), (4, 1), (1, 4), (2, 4), (136, 1)];
+        let template = template_of(&fields.map(|(id, length)| (ie(id), length)));
+        let plan = plan_of(&template, &[]);
+        let (clock, sampling) = (clock(), Samplers::new(SamplingPolicy::default()));
+        let scope = scope(&clock, &sampling);
+        let octets = seed.iter().cycle().take(records * 18 + rest);
+        let octets: Vec<u8> = octets.copied().collect();
+        let mut expected = Vec::new();
+        plan.decode_all(&template, &scope, &octets[..records * 18], &mut |flow, _| {
+            let mut flow = *flow;
+            flow.key.route = 5;
+            expected.push(flow);
+        });
+        let mut bare = plan.bare(&template, &scope, &octets, 5).unwrap();
+        let mut filled = Vec::new();
+        for places in batches {
+            let event = Some(Event::Other);
+            let mut places = vec![FlowRecord { event, ..FlowRecord::default() }; places];
+            let count = bare.fill(&mut places);
+            prop_assert_eq!(count, places.len().min(records - filled.len()));
+            filled.extend_from_slice(&places[..count]);
+            prop_assert_eq!(bare.is_empty(), filled.len() == records);
+        }
+        prop_assert_eq!(filled, expected);
+    }
 }

@@ -1,0 +1,201 @@
+//! Records of exporters with one route, with two, and with a sieve, by turns.
+
+use std::net::Ipv4Addr;
+use std::ops::Range;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use super::*;
+use crate::cache::Settings;
+use crate::config::Config;
+use crate::flow::Amount;
+use crate::listen::Own;
+use crate::session::Limits;
+use crate::session::SamplingPolicy;
+use crate::session::ScopeMode;
+
+/// 192.0.2.1 has one route, 192.0.2.2 has two, and of 192.0.2.3 it depends on
+/// interfaces, of which its records tell nothing.
+const TABLE: &str = r#"
+    [[flow-log]]
+    name = "all"
+    project = "one"
+    logstore = "flows"
+    [[flow-log]]
+    name = "some"
+    project = "two"
+    logstore = "flows"
+    [default-flow-log]
+    name = "all"
+    [[attachment]]
+    id = "both"
+    type = "ccn"
+    exporters = ["192.0.2.2"]
+    flow-logs = ["all", "some"]
+    [[attachment]]
+    id = "seven"
+    type = "ccn"
+    exporters = ["192.0.2.3"]
+    interfaces = [7]
+    flow-logs = ["some"]
+"#;
+
+const NOW: Arrival = Arrival {
+    monotonic_ms: 1_000_000,
+    unix_ms: 1_700_000_000_000,
+};
+
+/// Keeps what the lane hands over.
+#[derive(Debug, Default)]
+struct Kept(Mutex<Vec<Parcel>>);
+
+impl HandOver for Kept {
+    fn offer(&self, parcel: Parcel, publish: &mut dyn FnMut()) -> Result<(), Box<Parcel>> {
+        publish();
+        self.0.lock().unwrap().push(parcel);
+        Ok(())
+    }
+
+    fn lost(&self, _exporters: &[(IpAddr, Amount)]) {}
+}
+
+struct Bench {
+    lane: Lane,
+    kept: Arc<Kept>,
+    /// Of the next Message.
+    sequence: u32,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let config = Config::parse(TABLE, "test").unwrap();
+        let table = RoutingTable::compile(&config.definition, None).unwrap();
+        let kept = Arc::new(Kept::default());
+        let own = Arc::new(Own::new(Vec::new()));
+        let settings = Settings::default();
+        let lane = Lane::new(Parts {
+            sessions: Sessions::new(
+                Limits::default(),
+                ScopeMode::default(),
+                PlanSettings::default(),
+            ),
+            sampling: SamplingPolicies::new(Vec::new(), SamplingPolicy::default()),
+            cache: Cache::new(settings),
+            max_flows: settings.max_flows,
+            table: Arc::new(table),
+            exit: Arc::clone(&kept) as Arc<dyn HandOver>,
+            cell: Arc::new(Cell::new()),
+            vicinity: (Arc::new(Vicinity::new(own, 1, Duration::from_secs(600))), 0),
+        });
+        Self {
+            lane,
+            kept,
+            sequence: 0,
+        }
+    }
+
+    /// Receives a Set in a v9 Message of 192.0.2.`exporter`.
+    fn receive(&mut self, exporter: u8, id: u16, content: &[u8]) {
+        let length = u16::try_from(content.len() + 4).unwrap();
+        let header = [
+            &[0, 9, 0, 1][..],
+            &600_000_u32.to_be_bytes(),
+            &1_700_000_000_u32.to_be_bytes(),
+            &self.sequence.to_be_bytes(),
+            &[0; 4],
+        ];
+        let set = [&id.to_be_bytes()[..], &length.to_be_bytes(), content];
+        let message = [header.concat(), set.concat()].concat();
+        self.sequence += 1;
+        let peer = Peer {
+            exporter: Ipv4Addr::new(192, 0, 2, exporter).into(),
+            port: 2055,
+            local_port: 9995,
+        };
+        self.lane.datagram(&message, peer, NOW);
+    }
+
+    /// Template 256: addresses, octets, packets.
+    fn template(&mut self, exporter: u8) {
+        let numbers = [256_u16, 4, 8, 4, 12, 4, 1, 4, 2, 4];
+        self.receive(exporter, 0, &numbers.map(u16::to_be_bytes).concat());
+    }
+
+    /// A flow of each host, of 100 octets and a packet.
+    fn flows(&mut self, exporter: u8, hosts: Range<u8>) {
+        let record = |host| [10, 0, 0, host, 10, 0, 1, 1, 0, 0, 0, 100, 0, 0, 0, 1];
+        let records: Vec<u8> = hosts.flat_map(record).collect();
+        self.receive(exporter, 256, &records);
+    }
+
+    fn terms(&self) -> Terms {
+        Terms::from_array(self.lane.cell.read())
+    }
+
+    /// Empties the lane. Exporter, host and route of each row, ascending; route 1
+    /// is that of exporters without attachment, 2 and 3 are those of `both`.
+    fn rows(&mut self) -> Vec<(u8, u8, u16)> {
+        assert!(self.lane.drain(NOW));
+        let mut rows = Vec::new();
+        for parcel in self.kept.0.lock().unwrap().drain(..) {
+            for row in 0..parcel.batch.len() {
+                let record = parcel.batch.record(row).unwrap();
+                let IpAddr::V4(exporter) = parcel.batch.origin(row).unwrap().0 else {
+                    panic!("{record:?} is of nobody");
+                };
+                rows.push((exporter.octets()[3], record.key.src[15], record.key.route));
+            }
+        }
+        rows.sort_unstable();
+        rows
+    }
+}
+
+fn amount(records: u64) -> Amount {
+    Amount {
+        records,
+        octets: 100 * records,
+        packets: records,
+    }
+}
+
+#[test]
+fn data_sets_of_any_length_are_taken_whole() {
+    let mut bench = Bench::new();
+    bench.template(1);
+    let lengths: [Range<u8>; 6] = [0..1, 1..32, 32..33, 33..64, 64..128, 128..255];
+    for (number, hosts) in lengths.into_iter().enumerate() {
+        let taken = u64::from(hosts.end);
+        bench.flows(1, hosts);
+        if number % 2 == 0 {
+            bench.lane.turn(NOW);
+            let terms = bench.terms();
+            assert_eq!((terms.flows, terms.routed), (amount(taken), amount(taken)));
+            assert_eq!((terms.held, terms.live), (amount(taken), taken));
+        }
+    }
+    let expected: Vec<_> = (0..255).map(|host| (1, host, 1)).collect();
+    assert_eq!(bench.rows(), expected);
+    assert_eq!(bench.terms().handed, amount(255));
+}
+
+#[test]
+fn records_of_several_routes_wait_beside_those_of_one() {
+    let mut bench = Bench::new();
+    for exporter in [1, 2, 3] {
+        bench.template(exporter);
+    }
+    for hosts in [0..5, 5..25, 25..60, 60..62] {
+        for exporter in [1, 2, 3] {
+            bench.flows(exporter, hosts.clone());
+        }
+    }
+    let ways = [(1, 1), (2, 2), (2, 3), (3, 1)];
+    let rows = |(exporter, route)| (0..62).map(move |host| (exporter, host, route));
+    let mut expected: Vec<_> = ways.into_iter().flat_map(rows).collect();
+    expected.sort_unstable();
+    assert_eq!(bench.rows(), expected);
+    let terms = bench.terms();
+    assert_eq!((terms.flows, terms.routed), (amount(186), amount(248)));
+    assert_eq!(terms.handed, amount(248));
+}
