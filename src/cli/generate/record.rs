@@ -19,8 +19,9 @@ use crate::wire::v5;
 /// Distinct flows at most: so many have an address and a port of their own.
 pub(super) const FLOWS_MAX: u32 = 1 << 24;
 
-/// The Template of a version's records.
-pub(super) fn template_of(version: Version) -> Template {
+/// What records of a [`Load`](super::Load) look like: of v5 its fixed format, of others
+/// twenty fields as routers send them.
+pub fn template_of(version: Version) -> Template {
     let (start, end) = match version {
         Version::V5 => return v5::template(),
         Version::V9 => ((22, 4), (21, 4)),
