@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 
+use flowlogd::cli::generate::template_of;
+use flowlogd::cli::simulation::teardown_template;
 use flowlogd::element::ElementId;
 use flowlogd::session::Arrival;
 use flowlogd::session::Clock;
@@ -17,56 +19,11 @@ use flowlogd::wire::Template;
 use flowlogd::wire::TemplateKind;
 use flowlogd::wire::VARIABLE;
 use flowlogd::wire::Version;
-use flowlogd::wire::v5;
 
 /// When the Messages of all cases were exported, ms since 1970.
 pub(crate) const EXPORT_MS: u64 = 1_700_000_000_000;
 /// Uptime of the exporter at that time, ms.
 pub(crate) const UPTIME_MS: u32 = 864_000_000;
-
-/// Id and octets of the fields a router sends.
-const ROUTER: [(u16, u16); 20] = [
-    (8, 4),
-    (12, 4),
-    (7, 2),
-    (11, 2),
-    (4, 1),
-    (5, 1),
-    (6, 1),
-    (10, 4),
-    (14, 4),
-    (1, 4),
-    (2, 4),
-    (22, 4),
-    (21, 4),
-    (15, 4),
-    (16, 2),
-    (17, 2),
-    (9, 1),
-    (13, 1),
-    (61, 1),
-    (58, 2),
-];
-
-/// What a firewall says when a connection has moved on (NSEL).
-const FIREWALL: [(u16, u16); 16] = [
-    (148, 4),
-    (8, 4),
-    (7, 2),
-    (10, 2),
-    (12, 4),
-    (11, 2),
-    (14, 2),
-    (4, 1),
-    (225, 4),
-    (226, 4),
-    (227, 2),
-    (228, 2),
-    (233, 1),
-    (323, 8),
-    (231, 4),
-    (232, 4),
-];
 
 /// Data Records of one Template.
 pub(crate) struct Case {
@@ -101,32 +58,20 @@ impl Case {
 /// So many records each of v5, v9, IPFIX with times in ms, the same with a name
 /// of variable length, and NSEL.
 pub(crate) fn cases(records: usize) -> [Case; 5] {
-    let mut timed = ROUTER;
-    for field in &mut timed {
-        match field.0 {
-            22 => *field = (152, 8),
-            21 => *field = (153, 8),
-            _ => {}
-        }
-    }
-    let mut named = timed.to_vec();
-    named.push((82, VARIABLE));
-    [
-        Case::new("v5", v5::template(), records),
-        Case::new("v9", template(Version::V9, &ROUTER), records),
-        Case::new("ipfix", template(Version::Ipfix, &timed), records),
-        Case::new("ipfix-variable", template(Version::Ipfix, &named), records),
-        Case::new("nsel", template(Version::V9, &FIREWALL), records),
-    ]
-}
-
-fn template(version: Version, fields: &[(u16, u16)]) -> Template {
-    let specifier = |&(id, length): &(u16, u16)| FieldSpecifier {
-        element: ElementId::iana(id),
-        length,
+    let ipfix = template_of(Version::Ipfix);
+    let name = FieldSpecifier {
+        element: ElementId::iana(82),
+        length: VARIABLE,
     };
-    let fields = fields.iter().map(specifier).collect();
-    Template::new(version, 256, TemplateKind::Data, 0, fields)
+    let named = [&ipfix.fields[..], &[name]].concat().into();
+    let named = Template::new(Version::Ipfix, ipfix.id, TemplateKind::Data, 0, named);
+    [
+        Case::new("v5", template_of(Version::V5), records),
+        Case::new("v9", template_of(Version::V9), records),
+        Case::new("ipfix", ipfix, records),
+        Case::new("ipfix-variable", named, records),
+        Case::new("nsel", teardown_template(), records),
+    ]
 }
 
 /// Numbers without a pattern. Steele's SplitMix64.
@@ -156,8 +101,9 @@ impl Random {
             10 | 14 => self.below(48),
             58 => self.below(4_094),
             61 => self.below(2),
-            // Update: the connection goes on.
-            233 => 5,
+            // The connection was deleted, and no rule against it.
+            233 => 2,
+            33_002 => 0,
             1 | 231 | 232 => self.below(1_000_000),
             2 => 1 + self.below(1_000),
             _ => self.below(1 << 32),

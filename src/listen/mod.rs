@@ -47,7 +47,7 @@ pub use relay::RelayRule;
 pub use relay::RelayTable;
 pub use relay::RelayTotals;
 pub use relay::may_spoof;
-pub use relay::packet;
+pub use relay::put_packet;
 pub use send::SEND_MAX;
 pub use send::send_datagrams;
 pub use socket::BindError;

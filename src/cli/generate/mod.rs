@@ -23,6 +23,7 @@ pub use load::Filled;
 pub use load::Load;
 pub use load::LoadError;
 pub use load::LoadSettings;
+pub use record::template_of;
 
 use crate::cli::Failure;
 use crate::cli::generate::outlet::Capture;

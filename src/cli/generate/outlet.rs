@@ -16,7 +16,7 @@ use crate::cli::target::SOCKETS_MAX;
 use crate::cli::target::any;
 use crate::cli::target::connect;
 use crate::listen::SEND_MAX;
-use crate::listen::packet;
+use crate::listen::put_packet;
 use crate::listen::send_datagrams;
 
 /// Takes datagrams.
@@ -170,12 +170,11 @@ impl Outlet for Capture {
         let from = SocketAddr::new(source(exporter_of(datagrams), self.target), SOURCE_PORT);
         let ether_type = if from.is_ipv4() { IPV4 } else { IPV6 };
         for datagram in datagrams {
-            let packet = packet(from, self.target, &datagram.octets);
-            let packet = packet.map_err(|why| anyhow::anyhow!("no packet: {why:?}"))?;
             self.frame.clear();
             self.frame.extend_from_slice(&ETHERNET_ADDRESSES);
             self.frame.extend_from_slice(&ether_type);
-            self.frame.extend_from_slice(&packet);
+            put_packet(&mut self.frame, from, self.target, &datagram.octets)
+                .map_err(|why| anyhow::anyhow!("no packet: {why:?}"))?;
             let length = u32::try_from(self.frame.len())?;
             let packet = PcapPacket::new(now, length, &self.frame);
             self.writer

@@ -76,19 +76,23 @@ struct Event<'a> {
     octets: (u64, u64),
 }
 
+/// What a firewall says when a connection ends: eighteen fields of v9.
+pub fn teardown_template() -> Template {
+    event_template(263, &[&COMMON[..], &TEARDOWN].concat())
+}
+
+fn event_template(id: u16, fields: &[(u16, u16)]) -> Template {
+    let fields = fields.iter();
+    let fields = fields.map(|(id, length)| (ElementId::iana(*id), *length));
+    template(Version::V9, id, 0, &fields.collect::<Vec<_>>())
+}
+
 impl Firewall {
     pub(super) fn new(now_ms: u64, random: Random) -> Self {
-        let with = |id, fields: &[(u16, u16)]| {
-            let fields: Vec<_> = fields
-                .iter()
-                .map(|(id, length)| (ElementId::iana(*id), *length))
-                .collect();
-            template(Version::V9, id, 0, &fields)
-        };
         Self {
             process: Process::new(Version::V9, 0, 0, now_ms),
-            short: with(256, &COMMON),
-            teardown: with(263, &[&COMMON[..], &TEARDOWN].concat()),
+            short: event_template(256, &COMMON),
+            teardown: teardown_template(),
             strangers: Strangers {
                 random,
                 next_id: 1 << 31,

@@ -11,6 +11,8 @@ mod traffic;
 
 use std::net::Ipv4Addr;
 
+pub use firewall::teardown_template;
+
 use crate::cli::random::Random;
 use crate::cli::simulation::firewall::Firewall;
 use crate::cli::simulation::gateway::Gateway;

@@ -35,7 +35,7 @@ pub use account::RelayTotals;
 pub use outlet::may_spoof;
 pub use rule::RELAY_TARGETS_MAX;
 pub use rule::RelayRule;
-pub use spoof::packet;
+pub use spoof::put_packet;
 pub use table::RelayTable;
 
 use outlet::Outlet;

@@ -109,38 +109,51 @@ impl Header {
     }
 }
 
-/// A datagram as an IP packet, as a capture has it: nothing is left to the kernel.
+/// Appends a datagram as an IP packet, as a capture has it: nothing is left to
+/// the kernel.
 ///
 /// # Errors
 ///
 /// The addresses are of two families, or the octets are too many for one IP
-/// datagram.
-pub fn packet(from: SocketAddr, to: SocketAddr, octets: &[u8]) -> Result<Vec<u8>, RelayDrop> {
-    let mut packet = Header::new(from, to, octets)?.octets().to_vec();
-    packet.extend_from_slice(octets);
+/// datagram; then nothing is appended.
+pub fn put_packet(
+    out: &mut Vec<u8>,
+    from: SocketAddr,
+    to: SocketAddr,
+    octets: &[u8],
+) -> Result<(), RelayDrop> {
+    let mut header = Header::new(from, to, octets)?;
     if from.is_ipv4() {
-        let length = u16::try_from(packet.len()).map_err(|_| RelayDrop::TooLong)?;
-        put(&mut packet, 2, length);
-        let header = packet.get(..V4_BYTES).unwrap_or_default();
-        let checksum = checksum(sum(header));
-        put(&mut packet, 10, checksum);
+        let length = header.length + octets.len();
+        let length = u16::try_from(length).map_err(|_| RelayDrop::TooLong)?;
+        put(&mut header.octets, 2, length);
+        let own = header.octets.get(..V4_BYTES).unwrap_or_default();
+        let checksum = checksum(sum(own));
+        put(&mut header.octets, 10, checksum);
     }
-    Ok(packet)
+    out.extend_from_slice(header.octets());
+    out.extend_from_slice(octets);
+    Ok(())
 }
 
-fn put(packet: &mut [u8], at: usize, number: u16) {
-    let room = packet.get_mut(at..).and_then(|room| room.first_chunk_mut());
+fn put(header: &mut [u8], at: usize, number: u16) {
+    let room = header.get_mut(at..).and_then(|room| room.first_chunk_mut());
     if let Some(room) = room {
         *room = number.to_be_bytes();
     }
 }
 
-/// The complement of a sum, once it is folded. RFC 1071 §1.
-fn checksum(mut sum: u64) -> u16 {
+/// The complement of a sum. RFC 1071 §1.
+fn checksum(sum: u64) -> u16 {
+    !folded(sum)
+}
+
+/// A sum with its carries added to it.
+fn folded(mut sum: u64) -> u16 {
     while sum > u16::MAX.into() {
         sum = (sum & 0xffff) + (sum >> 16);
     }
-    u16::try_from(sum).map_or(0, |sum| !sum)
+    u16::try_from(sum).unwrap_or(u16::MAX)
 }
 
 /// Octets of a UDP datagram, if it fits behind so many of the IP header that
@@ -152,18 +165,20 @@ fn udp_bytes(octets: &[u8], ip_bytes: usize) -> Result<u16, RelayDrop> {
     Ok(fits.saturating_sub(ip_bytes))
 }
 
-/// Sum of 16-bit words, the last one filled up with 0; not folded. RFC 1071 §2:
-/// words twice as long have the same sum once it is folded.
+/// Sum of 16-bit words, the last one filled up with 0. RFC 1071 §2: once it is
+/// folded, words twice as long have the same sum, and words in another order of
+/// octets the same in that order.
 fn sum(octets: &[u8]) -> u64 {
     let (words, rest) = octets.as_chunks::<4>();
     let words = words
         .iter()
-        .map(|word| u64::from(u32::from_be_bytes(*word)));
+        .map(|word| u64::from(u32::from_ne_bytes(*word)));
     let mut last = [0; 4];
     for (slot, octet) in last.iter_mut().zip(rest) {
         *slot = *octet;
     }
-    words.sum::<u64>() + u64::from(u32::from_be_bytes(last))
+    let sum = words.sum::<u64>() + u64::from(u32::from_ne_bytes(last));
+    u16::from_be(folded(sum)).into()
 }
 
 const V4_BYTES: usize = 20;
@@ -225,7 +240,14 @@ mod tests {
     #[test]
     fn a_packet_of_a_capture_has_length_and_checksum() {
         let from = "192.0.2.7:2055".parse().unwrap();
-        let packet = packet(from, "198.51.100.9:9995".parse().unwrap(), b"abc").unwrap();
+        let mut packet = Vec::new();
+        put_packet(
+            &mut packet,
+            from,
+            "198.51.100.9:9995".parse().unwrap(),
+            b"abc",
+        )
+        .unwrap();
         assert_eq!(packet[..4], [0x45, 0, 0, 31]);
         assert_eq!(packet[28..], *b"abc");
         assert_eq!(checksum(sum(&packet[..20])), 0);

@@ -1,4 +1,4 @@
-//! nfacctd, which prints what it counted to a file when it ends.
+//! nfacctd, which prints what it counted to a file.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,6 +11,10 @@ use crate::sender::V5Exporter;
 use crate::support::free_port;
 
 /// It prints what it counted once a second.
+///
+/// Its processes talk through ZeroMQ: by way of the memory they would share, the
+/// one that prints takes the last flow of a datagram twice if the datagram comes
+/// just as its timer wakes it. nfacctd 1.7.7: 6 of 133 datagrams sent at that time.
 pub(super) struct Nfacctd {
     _child: Ended,
     port: u16,
@@ -35,7 +39,7 @@ impl Nfacctd {
              aggregate: src_host,dst_host,src_port,dst_port,timestamp_start,timestamp_end,flows\n\
              print_output: csv\nprint_output_file: {}\nprint_output_file_append: true\n\
              print_refresh_time: 1\nprint_markers: true\ntimestamps_since_epoch: true\n\
-             nfacctd_pro_rating: false\nplugin_pipe_size: 67108864\n\
+             nfacctd_pro_rating: false\nplugin_pipe_zmq: true\n\
              logfile: {}\n{more}",
             printed.display(),
             log.display()
