@@ -1,8 +1,11 @@
-//! Records of exporters with one route, with two, and with a sieve, by turns.
+//! Records of exporters with one route, with two, and with a sieve, by turns, and
+//! a log store that does not take them for a while.
 
 use std::net::Ipv4Addr;
 use std::ops::Range;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::*;
@@ -45,14 +48,20 @@ const NOW: Arrival = Arrival {
     unix_ms: 1_700_000_000_000,
 };
 
-/// Keeps what the lane hands over.
+/// Keeps what the lane hands over, unless it is stalled.
 #[derive(Debug, Default)]
-struct Kept(Mutex<Vec<Parcel>>);
+struct Kept {
+    parcels: Mutex<Vec<Parcel>>,
+    is_stalled: AtomicBool,
+}
 
 impl HandOver for Kept {
     fn offer(&self, parcel: Parcel, publish: &mut dyn FnMut()) -> Result<(), Box<Parcel>> {
+        if self.is_stalled.load(Ordering::Relaxed) {
+            return Err(Box::new(parcel));
+        }
         publish();
-        self.0.lock().unwrap().push(parcel);
+        self.parcels.lock().unwrap().push(parcel);
         Ok(())
     }
 
@@ -62,13 +71,14 @@ impl HandOver for Kept {
 struct Bench {
     lane: Lane,
     kept: Arc<Kept>,
+    now: Arrival,
     /// Of the next Message.
     sequence: u32,
 }
 
 impl Bench {
-    fn new() -> Self {
-        let config = Config::parse(TABLE, "test").unwrap();
+    fn new(table: &str) -> Self {
+        let config = Config::parse(table, "test").unwrap();
         let table = RoutingTable::compile(&config.definition, None).unwrap();
         let kept = Arc::new(Kept::default());
         let own = Arc::new(Own::new(Vec::new()));
@@ -90,6 +100,7 @@ impl Bench {
         Self {
             lane,
             kept,
+            now: NOW,
             sequence: 0,
         }
     }
@@ -112,7 +123,7 @@ impl Bench {
             port: 2055,
             local_port: 9995,
         };
-        self.lane.datagram(&message, peer, NOW);
+        self.lane.datagram(&message, peer, self.now);
     }
 
     /// Template 256: addresses, octets, packets.
@@ -123,9 +134,22 @@ impl Bench {
 
     /// A flow of each host, of 100 octets and a packet.
     fn flows(&mut self, exporter: u8, hosts: Range<u8>) {
-        let record = |host| [10, 0, 0, host, 10, 0, 1, 1, 0, 0, 0, 100, 0, 0, 0, 1];
-        let records: Vec<u8> = hosts.flat_map(record).collect();
+        let host = |host| 0x0a00_0000 | u32::from(host);
+        self.flows_of(exporter, hosts.map(host));
+    }
+
+    /// A flow of each address, of 100 octets and a packet.
+    fn flows_of(&mut self, exporter: u8, addresses: impl Iterator<Item = u32>) {
+        let numbers = addresses.flat_map(|address| [address, 0x0a00_0101, 100, 1]);
+        let records: Vec<u8> = numbers.flat_map(u32::to_be_bytes).collect();
         self.receive(exporter, 256, &records);
+    }
+
+    /// Lets time pass until the lane's next look.
+    fn wait(&mut self, ms: u64) {
+        self.now.monotonic_ms += ms;
+        self.now.unix_ms += ms;
+        self.lane.turn(self.now);
     }
 
     fn terms(&self) -> Terms {
@@ -135,9 +159,9 @@ impl Bench {
     /// Empties the lane. Exporter, host and route of each row, ascending; route 1
     /// is that of exporters without attachment, 2 and 3 are those of `both`.
     fn rows(&mut self) -> Vec<(u8, u8, u16)> {
-        assert!(self.lane.drain(NOW));
+        assert!(self.lane.drain(self.now));
         let mut rows = Vec::new();
-        for parcel in self.kept.0.lock().unwrap().drain(..) {
+        for parcel in self.kept.parcels.lock().unwrap().drain(..) {
             for row in 0..parcel.batch.len() {
                 let record = parcel.batch.record(row).unwrap();
                 let IpAddr::V4(exporter) = parcel.batch.origin(row).unwrap().0 else {
@@ -161,7 +185,7 @@ fn amount(records: u64) -> Amount {
 
 #[test]
 fn data_sets_of_any_length_are_taken_whole() {
-    let mut bench = Bench::new();
+    let mut bench = Bench::new(TABLE);
     bench.template(1);
     let lengths: [Range<u8>; 6] = [0..1, 1..32, 32..33, 33..64, 64..128, 128..255];
     for (number, hosts) in lengths.into_iter().enumerate() {
@@ -181,7 +205,7 @@ fn data_sets_of_any_length_are_taken_whole() {
 
 #[test]
 fn records_of_several_routes_wait_beside_those_of_one() {
-    let mut bench = Bench::new();
+    let mut bench = Bench::new(TABLE);
     for exporter in [1, 2, 3] {
         bench.template(exporter);
     }
@@ -198,4 +222,41 @@ fn records_of_several_routes_wait_beside_those_of_one() {
     let terms = bench.terms();
     assert_eq!((terms.flows, terms.routed), (amount(186), amount(248)));
     assert_eq!(terms.handed, amount(248));
+}
+
+/// 10 000 new flows a second, of which each is due after one: what is due while
+/// nobody takes it waits in the cache, and goes when somebody does.
+#[test]
+fn a_log_store_that_stalls_for_five_seconds_costs_room_in_the_cache_alone() {
+    let mut bench = Bench::new(
+        "[[flow-log]]\nname = \"all\"\nproject = \"one\"\nlogstore = \"flows\"\n\
+         active-s = 1\ninactive-s = 1\n[default-flow-log]\nname = \"all\"\n",
+    );
+    bench.template(1);
+    let mut sent = 0..0;
+    let mut send_for = |bench: &mut Bench, ms: u32| {
+        for _ in 0..ms / 10 {
+            sent = sent.end..sent.end + 100;
+            bench.flows_of(1, sent.clone());
+            bench.wait(10);
+        }
+        sent.end
+    };
+    send_for(&mut bench, 3_000);
+    let live_before = bench.terms().live;
+    assert!((9_000..15_000).contains(&live_before), "{live_before}");
+    bench.kept.is_stalled.store(true, Ordering::Relaxed);
+    send_for(&mut bench, 5_000);
+    let terms = bench.terms();
+    let waiting = terms.live + terms.open.records;
+    assert!(waiting >= live_before + 49_000, "{waiting}");
+    assert_eq!(terms.dropped, Amount::default());
+    bench.kept.is_stalled.store(false, Ordering::Relaxed);
+    let sent = u64::from(send_for(&mut bench, 3_000));
+    let live_after = bench.terms().live;
+    assert!((9_000..15_000).contains(&live_after), "{live_after}");
+    assert_eq!(bench.rows().len(), 110_000);
+    let terms = bench.terms();
+    assert_eq!((sent, terms.handed), (110_000, amount(110_000)));
+    assert_eq!(terms.dropped, Amount::default());
 }
