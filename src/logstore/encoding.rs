@@ -109,9 +109,10 @@ const FEW_VALUES: [&str; 2] = [TIME_NS_PART, "dstport"];
 /// them, and they take least time as they are.
 const HARDLY_DIFFERS: [&str; 4] = [RECEIVE_TIME, "flows", "domain", RECORDS];
 /// Columns whose least and greatest values differ from page to page, so that a
-/// query may pass pages over. Those of others would take time and tell nothing:
-/// a page has rows of many exporters and of all addresses.
-const TELLS_PAGES_APART: [&str; 4] = [SEQ, TIME, START, END];
+/// query may pass pages over: what rises, and what is seldom large. Those of
+/// others would take time and tell nothing: a page has rows of many exporters
+/// and of all ports and addresses.
+const TELLS_PAGES_APART: [&str; 6] = [SEQ, TIME, START, END, "bytes", "packets"];
 /// Octets of a column's dictionary: what a row group's addresses need at worst,
 /// so that they are kept, and read, by number.
 const DICTIONARY_BYTES_MAX: usize = 16 << 20;
