@@ -127,9 +127,6 @@ impl Zipf {
             } else {
                 slot.other
             };
-            if bin.ranks == 1 {
-                return bin.first - 1;
-            }
             let (behind, chance) = random.split(bin.ranks.into());
             let rank = bin.first + u32::try_from(behind).unwrap_or_default();
             let is_taken =

@@ -208,21 +208,22 @@ impl Load {
         } else {
             &self.of_fewer
         };
+        let uptime_ms = process.uptime(now_ms);
         for _ in 0..records {
             let nth = choice.draw(&mut self.random);
             let number = nth * self.settings.exporters + filled.exporter;
             let flow = Flow::new(number, self.settings.seed);
-            let metered = Metered::new(now_ms, &mut self.random);
+            let metered = Metered::new(&mut self.random);
             let (writer, template) = (&mut self.writer, &self.template);
             match self.settings.version {
                 Version::V5 => {
-                    writer.record(template, v5_record(&flow, &metered, process).as_bytes());
+                    writer.record(template, v5_record(&flow, &metered, uptime_ms).as_bytes());
                 }
                 Version::V9 => {
-                    writer.record(template, v9_record(&flow, &metered, process).as_bytes());
+                    writer.record(template, v9_record(&flow, &metered, uptime_ms).as_bytes());
                 }
                 Version::Ipfix => {
-                    writer.record(template, ipfix_record(&flow, &metered).as_bytes());
+                    writer.record(template, ipfix_record(&flow, &metered, now_ms).as_bytes());
                 }
             }
             filled.octets += u64::from(metered.octets);

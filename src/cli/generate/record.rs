@@ -7,7 +7,6 @@ use zerocopy::big_endian::U16;
 use zerocopy::big_endian::U32;
 use zerocopy::big_endian::U64;
 
-use crate::cli::process::Process;
 use crate::cli::process::template;
 use crate::cli::random::Random;
 use crate::cli::random::mixed;
@@ -145,8 +144,8 @@ impl Flow {
         Self {
             source: u32::from_be_bytes([10, 0, 0, 0]) | own >> 8,
             // 256 × 252 ports from 1024 on: which of 252 is left to chance.
-            source_port: 1_024 + u16::from(low) * 252 + u16::from(a) % 252,
-            destination: u32::from_be_bytes([198, 18 | b & 1, c, d]),
+            source_port: 1_024 + u16::from(low) * 252 + ((u16::from(a) * 252) >> 8),
+            destination: SERVERS | u32::from_be_bytes([a, b, c, d]) & 0x0001_ffff,
             service,
             input: 1 + u16::from(f & 0x0f),
             output: 17 + u16::from(f >> 4),
@@ -202,31 +201,30 @@ const SERVICES: [Service; 16] = [
 pub(super) struct Metered {
     pub(super) octets: u32,
     pub(super) packets: u32,
-    /// Milliseconds since 1970.
-    start_ms: u64,
-    /// Milliseconds since 1970.
-    end_ms: u64,
+    /// Milliseconds before its export.
+    start_ms: u32,
+    /// Milliseconds before its export.
+    end_ms: u32,
 }
 
 impl Metered {
     /// 1 to 255 packets, few more often, of 64 to 1500 octets, within the last minute or so.
-    pub(super) fn new(now_ms: u64, random: &mut Random) -> Self {
+    pub(super) fn new(random: &mut Random) -> Self {
         let [a, b, c, d, gap, ago, ..] = random.bits().to_be_bytes();
         let packets = 1 + ((u32::from(a) * u32::from(b)) >> 8);
         let size = 64 + ((u32::from(u16::from_be_bytes([c, d])) * 1_437) >> 16);
-        let end_ms = now_ms.saturating_sub(u64::from(ago) * 4);
-        let lasts_ms = u64::from(packets - 1) * u64::from(gap);
+        let end_ms = u32::from(ago) * 4;
         Self {
             octets: packets * size,
             packets,
-            start_ms: end_ms.saturating_sub(lasts_ms),
+            start_ms: end_ms + (packets - 1) * u32::from(gap),
             end_ms,
         }
     }
 }
 
 /// A record of v5.
-pub(super) fn v5_record(flow: &Flow, metered: &Metered, process: &Process) -> V5Record {
+pub(super) fn v5_record(flow: &Flow, metered: &Metered, uptime_ms: u32) -> V5Record {
     V5Record {
         source: flow.source.into(),
         destination: flow.destination.into(),
@@ -235,8 +233,8 @@ pub(super) fn v5_record(flow: &Flow, metered: &Metered, process: &Process) -> V5
         output: flow.output.into(),
         packets: metered.packets.into(),
         octets: metered.octets.into(),
-        start: process.uptime(metered.start_ms).into(),
-        end: process.uptime(metered.end_ms).into(),
+        start: uptime_ms.wrapping_sub(metered.start_ms).into(),
+        end: uptime_ms.wrapping_sub(metered.end_ms).into(),
         source_port: flow.source_port.into(),
         destination_port: flow.service.port.into(),
         padding: 0,
@@ -252,20 +250,17 @@ pub(super) fn v5_record(flow: &Flow, metered: &Metered, process: &Process) -> V5
 }
 
 /// A record of v9.
-pub(super) fn v9_record(flow: &Flow, metered: &Metered, process: &Process) -> Record<U32> {
-    let start = process.uptime(metered.start_ms).into();
-    let end = process.uptime(metered.end_ms).into();
-    record(flow, metered, start, end)
+pub(super) fn v9_record(flow: &Flow, metered: &Metered, uptime_ms: u32) -> Record<U32> {
+    let start = uptime_ms.wrapping_sub(metered.start_ms);
+    let end = uptime_ms.wrapping_sub(metered.end_ms);
+    record(flow, metered, start.into(), end.into())
 }
 
 /// A record of IPFIX.
-pub(super) fn ipfix_record(flow: &Flow, metered: &Metered) -> Record<U64> {
-    record(
-        flow,
-        metered,
-        metered.start_ms.into(),
-        metered.end_ms.into(),
-    )
+pub(super) fn ipfix_record(flow: &Flow, metered: &Metered, now_ms: u64) -> Record<U64> {
+    let start = now_ms.saturating_sub(metered.start_ms.into());
+    let end = now_ms.saturating_sub(metered.end_ms.into());
+    record(flow, metered, start.into(), end.into())
 }
 
 fn record<T>(flow: &Flow, metered: &Metered, start: T, end: T) -> Record<T> {
@@ -297,5 +292,7 @@ fn record<T>(flow: &Flow, metered: &Metered, start: T, end: T) -> Record<T> {
 const TEMPLATE: u16 = 256;
 /// Odd, and about 2^24 divided by the golden ratio: neighbours are far apart.
 const SPREAD: u32 = 0x009e_3779;
+/// 198.18.0.0/15.
+const SERVERS: u32 = 0xc612_0000;
 const SOURCE_MASK: u8 = 16;
 const DESTINATION_MASK: u8 = 24;
