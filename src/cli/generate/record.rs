@@ -144,7 +144,7 @@ impl Flow {
         Self {
             source: u32::from_be_bytes([10, 0, 0, 0]) | own >> 8,
             // 256 × 252 ports from 1024 on: which of 252 is left to chance.
-            source_port: 1_024 + u16::from(low) * 252 + (u16::from(a) * 252 >> 8),
+            source_port: 1_024 + u16::from(low) * 252 + ((u16::from(a) * 252) >> 8),
             destination: SERVERS | u32::from_be_bytes([a, b, c, d]) & 0x0001_ffff,
             service,
             input: 1 + u16::from(f & 0x0f),

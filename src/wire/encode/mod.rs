@@ -215,10 +215,15 @@ impl MessageWriter {
     }
 
     /// Goes on with the open Set if it is this one, else opens it.
+    #[inline]
     fn open(&mut self, id: u16, minimum: usize) {
-        if self.open.is_some_and(|set| set.id == id) {
-            return;
+        if self.open.is_none_or(|set| set.id != id) {
+            self.begin(id, minimum);
         }
+    }
+
+    /// Ends the open Set, and opens another.
+    fn begin(&mut self, id: u16, minimum: usize) {
         self.close();
         self.open = Some(OpenSet {
             id,
