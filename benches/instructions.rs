@@ -39,7 +39,7 @@ const GATE: [(&str, u64); 8] = [
     ("decode v9", 147),
     ("decode ipfix", 137),
     ("decode ipfix-variable", 255),
-    ("decode nsel", 2_060),
+    ("decode nsel", 7_150),
     ("lane v5 10000 10", 533),
     ("lane v9 10000 10", 565),
     ("lane ipfix 10000 10", 577),
