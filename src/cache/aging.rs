@@ -74,9 +74,10 @@ impl Cache {
             0
         };
         let mut looks = (budget - kept).max(1);
-        self.expire(&mut looks, outlet);
+        let is_done = self.expire(&mut looks, outlet);
         looks += kept;
         self.do_sweep(&mut looks, outlet);
+        self.is_behind = !is_done || self.sweep.is_pending();
         self.relieve(&mut looks, outlet);
         self.odometers
             .turn(self.now_ms, self.settings.odometer_hold_ms);
@@ -109,17 +110,24 @@ impl Cache {
         }
     }
 
-    /// Looks at the buckets whose time has come.
-    fn expire(&mut self, looks: &mut usize, outlet: &mut impl Outlet) {
+    /// Whether the last tick left something over: the next need not wait for
+    /// its time.
+    pub fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
+    /// Looks at the buckets whose time has come; whether at all of them.
+    fn expire(&mut self, looks: &mut usize, outlet: &mut impl Outlet) -> bool {
         let tick = self.tick_number();
         self.wheel.skip(tick);
         while *looks > 0 && !outlet.is_full() {
             let Some(slot) = self.wheel.due(tick) else {
-                return;
+                return true;
             };
             *looks -= 1;
             self.look_at(slot, outlet);
         }
+        false
     }
 
     fn do_sweep(&mut self, looks: &mut usize, outlet: &mut impl Outlet) {

@@ -96,6 +96,8 @@ pub struct Cache {
     routes: Vec<Route>,
     sources: Sources,
     sweep: Sweep,
+    /// As of the last tick.
+    is_behind: bool,
     serials: Serials,
     held: Amount,
     stats: Stats,
@@ -194,6 +196,7 @@ impl Cache {
             routes: Vec::new(),
             sources: Sources::new(settings.sources_max),
             sweep: Sweep::default(),
+            is_behind: false,
             serials: Serials::default(),
             held: Amount::default(),
             stats: Stats::default(),

@@ -27,6 +27,8 @@ use crate::telemetry::RateLimit;
 
 /// How long a lane waits for datagrams before it looks at its timers.
 const TICK: Duration = Duration::from_millis(100);
+/// How long it waits while more flows are due than it could let go.
+const HASTE: Duration = Duration::from_millis(1);
 /// How often a lane asks the kernel what it dropped, ms: a call for each socket.
 const LOSSES_EVERY_MS: u64 = 100;
 /// Rounds a stopping lane waits for the exchange to take its last flows.
@@ -158,7 +160,8 @@ struct Round {
 impl Run {
     fn until_stopped(&mut self) {
         loop {
-            let round = self.receive(TICK);
+            let patience = if self.lane.is_behind() { HASTE } else { TICK };
+            let round = self.receive(patience);
             self.count_losses_if_due();
             self.lane.turn(self.now());
             if round.is_told_to_stop {

@@ -200,6 +200,12 @@ impl Lane {
         self.publish();
     }
 
+    /// Whether more flows are due than the last turn could let go: the next
+    /// need not wait for datagrams.
+    pub fn is_behind(&self) -> bool {
+        self.intake.way.cache.is_behind()
+    }
+
     /// Looks at how long flows may stay by now.
     fn note_longest_stay(&mut self) {
         let way = &mut self.intake.way;

@@ -268,9 +268,9 @@ fn flows_of_a_closed_route_leave_within_the_budget() {
     );
     assert_eq!(out.reasons(), [(99, EndReason::Forced)]);
     assert_eq!(cache.next_timeout(), Some(100));
-    for left in [5, 5, 5] {
+    for (left, is_behind) in [(5, true), (5, true), (5, false)] {
         cache.tick(0, &mut out);
-        assert_eq!(out.rows.len(), left);
+        assert_eq!((out.rows.len(), cache.is_behind()), (left, is_behind));
         assert!(
             out.reasons()
                 .iter()
