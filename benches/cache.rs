@@ -34,8 +34,6 @@ use flowlogd::session::SourceId;
 
 /// Updates in one measured round.
 const ROUND: u64 = 65_536;
-/// Records that enter a cache together, as a lane has it.
-const BATCH: usize = 32;
 /// Rows that a batch has when a lane hands it over.
 const BATCH_ROWS: u32 = 16_384;
 /// Timers and tick, ms, as they are if nobody says any.
@@ -116,7 +114,7 @@ impl Bench {
     fn take(&mut self, flows: impl Iterator<Item = u64>) {
         for flow in flows {
             self.queue.push(0, &record(flow, self.now_ms), None);
-            if self.queue.len() == BATCH {
+            if self.queue.is_full() {
                 self.take_in();
             }
         }
@@ -143,6 +141,15 @@ impl Bench {
         let began = Instant::now();
         self.cache.tick(self.now_ms, &mut Nowhere(BATCH_ROWS));
         began.elapsed()
+    }
+
+    /// Ticks until nothing that is due is left; the longest time one took.
+    fn catch_up(&mut self) -> Duration {
+        let mut longest = self.tick();
+        while self.cache.is_behind() {
+            longest = longest.max(self.tick());
+        }
+        longest
     }
 }
 
@@ -195,9 +202,7 @@ fn in_use(flows: u64) -> Bench {
     bench.now_ms = ACTIVE_MS - INACTIVE_MS;
     bench.take_over(INACTIVE_MS, flows, |flow| flow);
     // Each is put where it is due by now.
-    for _ in 0..=flows / Settings::default().tick_budget as u64 {
-        bench.tick();
-    }
+    bench.catch_up();
     bench
 }
 
@@ -243,11 +248,8 @@ fn turnover(criterion: &mut Criterion) {
         let mut one_tick = || {
             bench.take(flow..flow + begun);
             flow += begun;
-            // As often as the lane's batch is full.
             bench.now_ms += TICK_MS;
-            for _ in 0..=begun / u64::from(BATCH_ROWS) {
-                bench.tick();
-            }
+            bench.catch_up();
         };
         for _ in 0..2 * INACTIVE_MS / TICK_MS {
             one_tick();
@@ -279,10 +281,7 @@ fn ticks(_: &mut Criterion) {
         let ended_ms = bench.now_ms;
         let mut longest = |name: &str, until_ms: u64| {
             bench.now_ms = until_ms;
-            let mut longest = bench.tick();
-            while bench.cache.is_behind() {
-                longest = longest.max(bench.tick());
-            }
+            let longest = bench.catch_up();
             println!("{flows} flows {name}: the longest tick {longest:?}");
         };
         longest("stay", ended_ms + 2_000);
