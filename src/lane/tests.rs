@@ -1,7 +1,6 @@
 //! Records of exporters with one route, with two, and with a sieve, by turns, and
 //! a log store that does not take them for a while.
 
-use std::net::Ipv4Addr;
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
@@ -16,6 +15,10 @@ use crate::listen::Own;
 use crate::session::Limits;
 use crate::session::SamplingPolicy;
 use crate::session::ScopeMode;
+use crate::session::testing::peer;
+use crate::session::testing::set;
+use crate::session::testing::template;
+use crate::session::testing::v9_at;
 
 /// 192.0.2.1 has one route, 192.0.2.2 has two, and of 192.0.2.3 it depends on
 /// interfaces, of which its records tell nothing.
@@ -107,29 +110,16 @@ impl Bench {
 
     /// Receives a Set in a v9 Message of 192.0.2.`exporter`.
     fn receive(&mut self, exporter: u8, id: u16, content: &[u8]) {
-        let length = u16::try_from(content.len() + 4).unwrap();
-        let header = [
-            &[0, 9, 0, 1][..],
-            &600_000_u32.to_be_bytes(),
-            &1_700_000_000_u32.to_be_bytes(),
-            &self.sequence.to_be_bytes(),
-            &[0; 4],
-        ];
-        let set = [&id.to_be_bytes()[..], &length.to_be_bytes(), content];
-        let message = [header.concat(), set.concat()].concat();
+        let sets = [set(id, content)];
+        let message = v9_at(0, self.sequence, 600_000, 1_700_000_000, &sets);
         self.sequence += 1;
-        let peer = Peer {
-            exporter: Ipv4Addr::new(192, 0, 2, exporter).into(),
-            port: 2055,
-            local_port: 9995,
-        };
-        self.lane.datagram(&message, peer, self.now);
+        self.lane.datagram(&message, peer(exporter, 2055), self.now);
     }
 
     /// Template 256: addresses, octets, packets.
     fn template(&mut self, exporter: u8) {
-        let numbers = [256_u16, 4, 8, 4, 12, 4, 1, 4, 2, 4];
-        self.receive(exporter, 0, &numbers.map(u16::to_be_bytes).concat());
+        let fields = [(8, 4), (12, 4), (1, 4), (2, 4)];
+        self.receive(exporter, 0, &template(256, &fields));
     }
 
     /// A flow of each host, of 100 octets and a packet.

@@ -30,7 +30,7 @@ pub mod stats;
 mod table;
 mod templates;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 pub mod times;

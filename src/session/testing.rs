@@ -1,4 +1,5 @@
-//! Exporters and a consumer for the tests of this room.
+//! Exporters and a consumer for the tests of this room, and Messages for those of
+//! others.
 
 use std::net::IpAddr;
 use std::net::Ipv4Addr;

@@ -4,7 +4,6 @@ mod attached;
 mod mediated;
 
 use std::net::IpAddr;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +19,9 @@ use crate::lane::{HandOver, Lane, Parts};
 use crate::lane::{TERMS, Terms};
 use crate::listen::Own;
 use crate::session::Arrival;
-use crate::session::Peer;
 use crate::session::Sessions;
+pub(super) use crate::session::testing::set;
+use crate::session::testing::{peer, v9_at};
 
 /// Active 300 s, inactive 15 s, or half as long again as the exporter's own
 /// active timer.
@@ -97,24 +97,13 @@ impl Bench {
     /// Receives Sets in a v9 Message of 192.0.2.`host`.
     pub(super) fn receive_from(&mut self, host: u8, sets: &[Vec<u8>]) {
         let message = self.message(sets);
-        let peer = Peer {
-            exporter: IpAddr::V4(Ipv4Addr::new(192, 0, 2, host)),
-            port: 2055,
-            local_port: 9995,
-        };
-        self.lane.datagram(&message, peer, self.now);
+        self.lane.datagram(&message, peer(host, 2055), self.now);
     }
 
     /// Sets in the next v9 Message.
     pub(super) fn message(&mut self, sets: &[Vec<u8>]) -> Vec<u8> {
-        let count = u16::try_from(sets.len()).unwrap();
         let export_secs = u32::try_from(self.now.unix_ms / 1_000).unwrap();
-        let mut message = [[0, 9], count.to_be_bytes()].concat();
-        message.extend(600_000_u32.to_be_bytes());
-        message.extend(export_secs.to_be_bytes());
-        message.extend(self.sequence.to_be_bytes());
-        message.extend([0; 4]);
-        message.extend(sets.concat());
+        let message = v9_at(0, self.sequence, 600_000, export_secs, sets);
         self.sequence += 1;
         message
     }
@@ -150,12 +139,6 @@ impl Bench {
         let cell = Arc::clone(&self.cell);
         move || Terms::from_array(cell.read())
     }
-}
-
-/// A Set of such content.
-pub(super) fn set(id: u16, content: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(content.len() + 4).unwrap();
-    [&id.to_be_bytes()[..], &length.to_be_bytes(), content].concat()
 }
 
 /// Numbers of two octets.
