@@ -245,7 +245,8 @@ impl Assembly {
             self.names(&columns.route, |route| part(routes.names(route)))?;
         }
         self.numbers::<UInt32Type>(std::mem::take(&mut columns.records), None);
-        self.events(&columns.event)?;
+        let events = columns.event.iter().map(|event| event.map(Event::label));
+        self.texts(events, 0, write_text)?;
         let quality = columns
             .time_flags
             .iter()
@@ -298,29 +299,20 @@ impl Assembly {
         addresses: &[[u8; 16]],
         present: Option<NullBuffer>,
     ) -> Result<(), ArrowError> {
-        let mut texts = Texts::with_room(addresses.len(), addresses.len());
-        for (row, address) in addresses.iter().enumerate() {
-            match &present {
-                Some(present) if present.is_null(row) => texts.push_null(),
-                Some(_) | None => push_address(&mut texts, *address),
-            }
-        }
-        self.put(Arc::new(texts.finish()?));
-        Ok(())
+        let values = addresses.iter().enumerate().map(|(row, address)| {
+            let is_null = present.as_ref().is_some_and(|present| present.is_null(row));
+            (!is_null).then(|| u128::from_be_bytes(*address))
+        });
+        self.texts(values, addresses.len(), write_address)
     }
 
     /// IPv4 next hops, and IPv6 ones where there are none.
     fn next_hops(&mut self, four: &[u32], six: &Sparse<[u8; 16]>) -> Result<(), ArrowError> {
-        let mut texts = Texts::with_room(four.len(), 0);
-        for (&four, six) in four.iter().zip(six.dense(self.rows)) {
+        let hops = four.iter().zip(six.dense(self.rows)).map(|(&four, six)| {
             let four = (four != 0).then(|| Ipv4Addr::from(four).to_ipv6_mapped().octets());
-            match four.or(six) {
-                Some(hop) => push_address(&mut texts, hop),
-                None => texts.push_null(),
-            }
-        }
-        self.put(Arc::new(texts.finish()?));
-        Ok(())
+            four.or(six).map(u128::from_be_bytes)
+        });
+        self.texts(hops, 0, write_address)
     }
 
     /// What the routes of rows are called.
@@ -329,30 +321,11 @@ impl Assembly {
         routes: &[u16],
         name: impl Fn(u16) -> Option<&'a str>,
     ) -> Result<(), ArrowError> {
-        let mut texts = Texts::with_room(routes.len(), 0);
-        for alike in routes.chunk_by(PartialEq::eq) {
+        let names = routes.chunk_by(PartialEq::eq).flat_map(|alike| {
             let name = alike.first().and_then(|route| name(*route));
-            for _ in alike {
-                match name {
-                    Some(name) => texts.push(name, write_text),
-                    None => texts.push_null(),
-                }
-            }
-        }
-        self.put(Arc::new(texts.finish()?));
-        Ok(())
-    }
-
-    fn events(&mut self, events: &[Option<Event>]) -> Result<(), ArrowError> {
-        let mut texts = Texts::with_room(events.len(), 0);
-        for event in events {
-            match event {
-                Some(event) => texts.push(event.label(), write_text),
-                None => texts.push_null(),
-            }
-        }
-        self.put(Arc::new(texts.finish()?));
-        Ok(())
+            std::iter::repeat_n(name, alike.len())
+        });
+        self.texts(names, 0, write_text)
     }
 
     fn sparse_texts<T: Copy + Eq + Hash>(
@@ -364,8 +337,19 @@ impl Assembly {
             self.leave_out();
             return Ok(());
         }
-        let mut texts = Texts::with_room(self.rows, 0);
-        for value in values.dense(self.rows) {
+        self.texts(values.dense(self.rows), 0, write)
+    }
+
+    /// Adds the next column from what its rows have, of which so many may be
+    /// different.
+    fn texts<T: Copy + Eq + Hash>(
+        &mut self,
+        values: impl Iterator<Item = Option<T>>,
+        different: usize,
+        write: impl Fn(T, &mut StringBuilder),
+    ) -> Result<(), ArrowError> {
+        let mut texts = Texts::with_room(self.rows, different);
+        for value in values {
             match value {
                 Some(value) => texts.push(value, &write),
                 None => texts.push_null(),
@@ -393,12 +377,6 @@ impl<T: Copy> Sparse<T> {
             value.map(|(_, value)| *value)
         })
     }
-}
-
-fn push_address(texts: &mut Texts<u128>, address: [u8; 16]) {
-    texts.push(u128::from_ne_bytes(address), |address, to| {
-        write_address(address.to_ne_bytes(), to);
-    });
 }
 
 /// Bits of the rows that have a value; `None` if all have.

@@ -109,8 +109,8 @@ pub(super) fn write_text(text: &str, to: &mut StringBuilder) {
 }
 
 /// An IPv4-mapped address as IPv4, any other as it is.
-pub(super) fn write_address(address: [u8; 16], to: &mut StringBuilder) {
-    write_ip(Ipv6Addr::from(address).to_canonical(), to);
+pub(super) fn write_address(address: u128, to: &mut StringBuilder) {
+    write_ip(Ipv6Addr::from_bits(address).to_canonical(), to);
 }
 
 /// An address; IPv6 as RFC 5952 says.
@@ -167,13 +167,13 @@ mod tests {
         for first in numbers {
             for last in numbers {
                 let address = std::net::Ipv4Addr::new(first, last, last, first);
-                write_address(address.to_ipv6_mapped().octets(), &mut builder);
+                write_address(address.to_ipv6_mapped().to_bits(), &mut builder);
                 builder.append_value("");
                 expected.push(address.to_string());
             }
         }
         let six: Ipv6Addr = "2001:db8::1:0:0:7".parse().unwrap();
-        write_address(six.octets(), &mut builder);
+        write_address(six.to_bits(), &mut builder);
         builder.append_value("");
         expected.push(six.to_string());
         let written = builder.finish();
