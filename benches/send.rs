@@ -4,7 +4,7 @@
 //! `FLOWLOGD_PEERS` names programs that send the same records, each as
 //! `PROGRAM ENDPOINT FILE RECORDS`; they print `RECORDS CPU-SECONDS WALL-SECONDS`.
 //! A line of `FILE` is a log: its time, then keys and values, between tabs.
-//! `benches/peers` has two. CPU time is that of the sending process alone.
+//! `benches/producers` has two. CPU time is that of the sending process alone.
 
 #![expect(clippy::print_stdout, reason = "its only purpose")]
 #![expect(clippy::unwrap_used, reason = "a bench may fail loudly")]

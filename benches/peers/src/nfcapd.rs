@@ -35,9 +35,8 @@ impl Taker for Nfcapd {
             &bench.buffer_bytes.to_string(),
         ]);
         command.args(self.more);
-        let group = Group::start(command, &dir.join("log"), port)?;
-        let sent = load.send(&bench.flowlogd, port)?;
-        group.settle(port)?;
+        let mut group = Group::start(command, &dir.join("log"), port)?;
+        let sent = load.feed(&bench.flowlogd, &mut group, port)?;
         let receiving = group.taken();
         let taken = group.end(Signal::SIGTERM)?;
 
@@ -59,6 +58,7 @@ impl Taker for Nfcapd {
         Ok(Measured {
             cpu: per_million(taken.cpu, records),
             receiving: Some(per_million(receiving.cpu, records)),
+            lanes: None,
             loss: Some(sent.loss(packets)),
             rows: Some(sum("Flows")? as f64 / records),
             bytes: Some(disk_bytes(&files)? as f64 / records),

@@ -16,6 +16,8 @@ use crate::subject::{Bench, Measured, Taker, disk_bytes, per_million};
 pub struct Flowlogd {
     /// Settings of the one flow log, and what follows; without one all is ignored.
     pub flow_log: Option<&'static str>,
+    /// Whether the C library is told to ask for huge pages.
+    pub has_huge_pages: bool,
 }
 
 impl Taker for Flowlogd {
@@ -43,13 +45,15 @@ impl Taker for Flowlogd {
         fs::write(&config, self.config(bench, port, http))?;
         let mut command = pinned(&bench.flowlogd);
         command.args(["run", "--config"]).arg(&config);
+        if self.has_huge_pages {
+            command.env("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
+        }
         let mut group = Group::start(command, &dir.join("log"), port)?;
         wait_for("flowlogd to be ready", || {
             get(http, "/readyz").is_ok_and(|it| it.starts_with("HTTP/1.1 200"))
         })?;
         group.ready();
-        let sent = load.send(&bench.flowlogd, port)?;
-        group.settle(port)?;
+        let sent = load.feed(&bench.flowlogd, &mut group, port)?;
         let receiving = group.taken();
         let decoded = metric(http, "flowlogd_flow_decoded_packets_total")?;
         let taken = group.end(Signal::SIGTERM)?;
@@ -63,6 +67,7 @@ impl Taker for Flowlogd {
         Ok(Measured {
             cpu: per_million(taken.cpu, records),
             receiving: Some(per_million(receiving.cpu, records)),
+            lanes: Some(per_million(receiving.lanes, records)),
             loss: Some(sent.loss(packets)),
             rows: stored.map(|[rows, _]| rows as f64 / records),
             bytes: stored.map(|_| bytes),
@@ -72,6 +77,14 @@ impl Taker for Flowlogd {
 }
 
 impl Flowlogd {
+    /// With ordinary pages.
+    pub fn with(flow_log: Option<&'static str>) -> Self {
+        Self {
+            flow_log,
+            has_huge_pages: false,
+        }
+    }
+
     fn config(&self, bench: &Bench, port: u16, http: u16) -> String {
         let flow_log = match self.flow_log {
             None => "[default-flow-log]\naction = \"ignore\"\n".to_owned(),

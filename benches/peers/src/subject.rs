@@ -59,6 +59,8 @@ pub struct Measured {
     pub cpu: f64,
     /// The same until all is received: what is aggregated is still in memory.
     pub receiving: Option<f64>,
+    /// Of that the threads that receive, where that is not all.
+    pub lanes: Option<f64>,
     /// Share of the packets that were sent and not stored, if any were to be.
     pub loss: Option<f64>,
     /// Rows stored for each record.
@@ -69,9 +71,23 @@ pub struct Measured {
     pub resident: Option<u64>,
 }
 
+impl Measured {
+    /// CPU seconds of what receives, per million records: of the lanes, or of
+    /// all where there are none.
+    pub fn in_lanes(&self) -> Option<f64> {
+        self.lanes.or(self.receiving)
+    }
+}
+
 impl fmt::Display for Measured {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{:.3} CPU-s/M", self.cpu)?;
+        if let Some(receiving) = self.receiving {
+            write!(out, ", {receiving:.3} until received")?;
+        }
+        if let Some(lanes) = self.lanes {
+            write!(out, ", {lanes:.3} in lanes")?;
+        }
         if let Some(loss) = self.loss {
             write!(out, ", loss {:.3} %", loss * 100.0)?;
         }
@@ -131,6 +147,8 @@ impl Subject {
 pub const PLAIN: &str = "nfcapd";
 /// The row that the second ratio is taken to.
 pub const COMPRESSED: &str = "nfcapd -y";
+/// The row of what only receives.
+const IGNORING: &str = "flowlogd, all ignored";
 
 /// Everybody, in the order of the table.
 pub fn all() -> Vec<Subject> {
@@ -147,32 +165,36 @@ pub fn all() -> Vec<Subject> {
         ),
         Subject::new(
             "nfacctd",
-            Nfacctd,
+            Nfacctd::Keeps,
             "aggregates by 5-tuple in memory (plugin `memory`, two processes); stores nothing",
         ),
         Subject::new(
+            "nfacctd, print",
+            Nfacctd::Writes,
+            "aggregates by 5-tuple, and writes that as CSV at the end of the turn (plugin `print`, \
+             two processes, its cache as large as the manual says for a million flows)",
+        ),
+        Subject::new(
             "flowlogd",
-            Flowlogd { flow_log: Some("") },
+            Flowlogd::with(Some("")),
             "aggregates by its whole flow key, ages, and stores what is left through its journal \
              as Parquet (zstd); all flows leave the cache at the end of the turn",
         ),
         Subject::new(
             "flowlogd, cache off, zstd",
-            Flowlogd {
-                flow_log: Some("cache = \"off\"\n"),
-            },
+            Flowlogd::with(Some("cache = \"off\"\n")),
             "stores every record through its journal as Parquet (zstd); no aggregation",
         ),
         Subject::new(
             "flowlogd, cache off, lz4",
-            Flowlogd {
-                flow_log: Some("cache = \"off\"\n[logstore]\ncompression = \"lz4_raw\"\n"),
-            },
+            Flowlogd::with(Some(
+                "cache = \"off\"\n[logstore]\ncompression = \"lz4_raw\"\n",
+            )),
             "the same, as Parquet (lz4_raw)",
         ),
         Subject::new(
-            "flowlogd, all ignored",
-            Flowlogd { flow_log: None },
+            IGNORING,
+            Flowlogd::with(None),
             "receives, decodes and counts; the configuration ignores every exporter",
         ),
         Subject::new(
@@ -189,6 +211,23 @@ pub fn all() -> Vec<Subject> {
             )
         },
     ]
+}
+
+/// Those that take as many records as can be sent, flows being known.
+pub fn at_line_rate() -> Vec<Subject> {
+    let aggregates = "aggregates by its whole flow key and ages; its lane alone";
+    let huge_pages = Flowlogd {
+        flow_log: Some(""),
+        has_huge_pages: true,
+    };
+    let with_huge_pages = "the same, the C library asking for huge pages";
+    let mut subjects = all();
+    subjects.retain(|subject| [PLAIN, COMPRESSED, IGNORING].contains(&subject.name));
+    subjects.extend([
+        Subject::new("flowlogd", Flowlogd::with(Some("")), aggregates),
+        Subject::new("flowlogd, huge pages", huge_pages, with_huge_pages),
+    ]);
+    subjects
 }
 
 /// Octets of all files below a directory.

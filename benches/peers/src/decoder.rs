@@ -40,6 +40,7 @@ impl Taker for Decoder {
         Ok(Measured {
             cpu: per_million(cpu.parse()?, sent.records as f64),
             receiving: None,
+            lanes: None,
             loss: None,
             rows: None,
             bytes: None,

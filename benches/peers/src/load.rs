@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::Outcome;
-use crate::process::SENDER_CORE;
+use crate::process::{Group, SENDER_CORE};
 
 /// Versions by the generator's words.
 pub const VERSIONS: [&str; 3] = ["v5", "v9", "ipfix"];
@@ -13,21 +13,26 @@ pub const VERSIONS: [&str; 3] = ["v5", "v9", "ipfix"];
 pub struct Load {
     pub version: &'static str,
     pub records: u64,
-    /// Records a second.
-    pub rate: u64,
+    /// Records a second; none is as fast as they can be sent.
+    pub rate: Option<u64>,
     pub flows: u64,
+    /// The flows are known already: nothing of their first records is measured.
+    pub is_known: bool,
 }
 
 /// What was sent.
 pub struct Sent {
     pub records: u64,
     pub packets: u64,
+    /// Packets that made the flows known.
+    packets_before: u64,
 }
 
 impl Sent {
     /// Share of the packets that is missing from what was stored.
     pub fn loss(&self, stored_packets: u64) -> f64 {
-        1.0 - stored_packets as f64 / self.packets as f64
+        let of_load = stored_packets.saturating_sub(self.packets_before);
+        1.0 - of_load as f64 / self.packets as f64
     }
 
     /// Records that were not lost, by what the packets say.
@@ -37,11 +42,40 @@ impl Sent {
 }
 
 impl Load {
+    /// Has a collector receive it, whose account begins with it if the flows
+    /// are to be known before.
+    pub fn feed(&self, flowlogd: &Path, group: &mut Group, port: u16) -> Outcome<Sent> {
+        let mut packets_before = 0;
+        if let Some(before) = self.before() {
+            packets_before = before.send(flowlogd, port)?.packets;
+            group.settle(port)?;
+            group.ready();
+        }
+        let sent = self.send(flowlogd, port)?;
+        group.settle(port)?;
+        Ok(Sent {
+            packets_before,
+            ..sent
+        })
+    }
+
+    /// What makes the flows known, before what is measured.
+    fn before(&self) -> Option<Self> {
+        self.is_known.then(|| Self {
+            records: self.flows * RECORDS_TO_KNOW,
+            rate: Some(LOSSLESS_RATE),
+            is_known: false,
+            ..*self
+        })
+    }
+
     /// Sends it to a port of this host.
-    pub fn send(&self, flowlogd: &Path, port: u16) -> Outcome<Sent> {
-        let rate = self.rate.to_string();
+    fn send(&self, flowlogd: &Path, port: u16) -> Outcome<Sent> {
         let to = format!("127.0.0.1:{port}");
-        self.generate(flowlogd, &["--to", &to, "--rate", &rate])
+        let rate = self.rate.map(|rate| rate.to_string());
+        let rate = rate.iter().flat_map(|rate| ["--rate", rate]);
+        let more: Vec<&str> = ["--to", &to].into_iter().chain(rate).collect();
+        self.generate(flowlogd, &more)
     }
 
     /// Writes it into a capture file.
@@ -73,6 +107,12 @@ impl Load {
         Ok(Sent {
             records: value("records")?,
             packets: value("packets")?,
+            packets_before: 0,
         })
     }
 }
+
+/// Uniform records for each flow after which 98 of 100 have had one.
+const RECORDS_TO_KNOW: u64 = 4;
+/// Records a second that every collector measured so takes without loss.
+const LOSSLESS_RATE: u64 = 1_000_000;

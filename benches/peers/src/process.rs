@@ -40,8 +40,9 @@ pub fn pinned(program: impl AsRef<std::ffi::OsStr>) -> Command {
 /// A process and its children, a group of its own; ended when dropped.
 pub struct Group {
     child: Child,
-    /// CPU seconds when it was ready.
+    /// CPU seconds when it was ready, of all and of its lanes.
     ready_cpu: f64,
+    ready_lanes: f64,
     is_gone: bool,
 }
 
@@ -49,6 +50,8 @@ pub struct Group {
 pub struct Taken {
     /// CPU seconds from ready to gone, of user and system.
     pub cpu: f64,
+    /// The part of threads that are called lanes, as long as they run.
+    pub lanes: f64,
     /// Octets that were resident at most, of all its processes.
     pub resident: u64,
 }
@@ -66,6 +69,7 @@ impl Group {
         let mut group = Self {
             child,
             ready_cpu: 0.0,
+            ready_lanes: 0.0,
             is_gone: false,
         };
         wait_for("a collector to listen", || is_bound(port))?;
@@ -76,6 +80,7 @@ impl Group {
     /// What it takes counts from now on.
     pub fn ready(&mut self) {
         self.ready_cpu = self.cpu();
+        self.ready_lanes = self.lanes_cpu();
     }
 
     /// Waits until everything sent was received and it does nothing more.
@@ -94,6 +99,7 @@ impl Group {
     pub fn taken(&self) -> Taken {
         Taken {
             cpu: self.cpu() - self.ready_cpu,
+            lanes: self.lanes_cpu() - self.ready_lanes,
             resident: self.resident(),
         }
     }
@@ -112,6 +118,7 @@ impl Group {
         self.reap();
         Ok(Taken {
             cpu: children_cpu()? - before - self.ready_cpu,
+            lanes: 0.0,
             resident,
         })
     }
@@ -152,6 +159,18 @@ impl Group {
             .map(|(_, stat)| ticks(stat))
             .sum::<f64>()
             / TICKS_PER_SEC
+    }
+
+    /// CPU seconds of the leader's threads that are called lanes.
+    fn lanes_cpu(&self) -> f64 {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let nanoseconds = tasks.into_iter().flatten().flatten().filter_map(|task| {
+            let name = fs::read_to_string(task.path().join("comm")).ok()?;
+            let run = fs::read_to_string(task.path().join("schedstat")).ok()?;
+            let run: f64 = run.split_whitespace().next()?.parse().ok()?;
+            name.starts_with("lane-").then_some(run)
+        });
+        nanoseconds.sum::<f64>() / 1e9
     }
 
     fn resident(&self) -> u64 {
