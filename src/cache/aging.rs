@@ -83,22 +83,6 @@ impl Cache {
             .turn(self.now_ms, self.settings.odometer_hold_ms);
     }
 
-    /// When to call [`Self::tick`] next, in ms; `None` while the cache is empty.
-    ///
-    /// Not before the next tick begins, even when work was left over: the
-    /// caller shall drain its outlet meanwhile.
-    pub fn next_timeout(&self) -> Option<u64> {
-        let (due_tick, _) = self.wheel.first()?;
-        let next_tick = self.tick_number() + 1;
-        let is_behind = self.sweep.is_pending() || self.slab.live() > self.settings.pressure();
-        let tick = if is_behind {
-            next_tick
-        } else {
-            due_tick.max(next_tick)
-        };
-        Some(tick.saturating_mul(self.settings.tick_ms))
-    }
-
     /// Lets every flow leave with reason 4, until the outlet is full: to be
     /// called again, once there is room, while [`Self::live`] is not 0 (P-618).
     pub fn flush(&mut self, outlet: &mut impl Outlet) {

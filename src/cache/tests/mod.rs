@@ -32,6 +32,20 @@ impl Outlet for Rows {
     }
 }
 
+impl Cache {
+    /// When a tick next has something to do, ms; none while there is no flow.
+    fn next_timeout(&self) -> Option<u64> {
+        let (due_tick, _) = self.wheel.first()?;
+        let next_tick = self.tick_number() + 1;
+        let has_work = self.sweep.is_pending() || self.slab.live() > self.settings.pressure();
+        let tick = match has_work {
+            true => next_tick,
+            false => due_tick.max(next_tick),
+        };
+        Some(tick * self.settings.tick_ms)
+    }
+}
+
 impl Rows {
     fn amount(&self) -> Amount {
         sum(self.rows.iter().map(|(record, _)| record))
