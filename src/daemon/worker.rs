@@ -160,14 +160,18 @@ struct Round {
 impl Run {
     fn until_stopped(&mut self) {
         loop {
-            let patience = if self.lane.is_behind() { HASTE } else { TICK };
-            let round = self.receive(patience);
+            let round = self.receive(self.patience());
             self.count_losses_if_due();
             self.lane.turn(self.now());
             if round.is_told_to_stop {
                 return self.drain();
             }
         }
+    }
+
+    /// How long it may wait for datagrams.
+    fn patience(&self) -> Duration {
+        if self.lane.is_behind() { HASTE } else { TICK }
     }
 
     /// Receives one batch of datagrams, carries out what the lane was told by
@@ -293,6 +297,7 @@ mod tests {
     use crate::daemon::settings;
     use crate::daemon::tests::{Bench, LEARNING, amount, flows, template};
     use crate::listen;
+    use crate::session::testing::set;
 
     use super::*;
 
@@ -350,5 +355,47 @@ mod tests {
         commands.send(Command::Stop).unwrap();
         run.until_stopped();
         assert_eq!(terms().handed, amount(3));
+    }
+    #[test]
+    fn a_lane_comes_back_at_once_while_more_is_due_than_a_turn_lets_go() {
+        let mut bench = Bench::new(LEARNING);
+        bench.receive(&[template()]);
+        for net in 0..32 {
+            let flow = |host| [10, 0, net, host, 10, 0, 1, 1, 0, 0, 0, 100, 0, 0, 0, 1];
+            let flows: Vec<u8> = (0..=255).flat_map(flow).collect();
+            bench.receive(&[set(256, &flows)]);
+        }
+        bench.lane.turn(bench.now);
+        let later = Arrival {
+            monotonic_ms: bench.now.monotonic_ms + 100_000,
+            unix_ms: bench.now.unix_ms + 100_000,
+        };
+        let (mut run, _commands, _exporter) = run(bench);
+        assert_eq!(run.patience(), TICK);
+        run.lane.turn(later);
+        assert_eq!(run.patience(), HASTE);
+    }
+
+    #[test]
+    fn the_kernel_is_asked_for_its_drops_when_they_are_due() {
+        let bench = Bench::new(LEARNING);
+        let terms = bench.published();
+        let (mut run, _commands, exporter) = run(bench);
+        for _ in 0..200 {
+            exporter.send(&[0; 1_400]).unwrap();
+        }
+        let monotonic = run.monotonic;
+        let mut missed_when_due = |due_ms| {
+            run.losses_due_ms = due_ms;
+            run.count_losses_if_due();
+            run.lane.turn(run.now());
+            (terms().missed, run.losses_due_ms)
+        };
+        assert_eq!(missed_when_due(u64::MAX), (0, u64::MAX));
+        let before = monotonic.now_ms();
+        let (missed, due_ms) = missed_when_due(0);
+        assert!(missed > 0 && missed < 200, "{missed}");
+        let after = monotonic.now_ms();
+        assert!((before..=after).contains(&(due_ms - LOSSES_EVERY_MS)));
     }
 }
