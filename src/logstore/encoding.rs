@@ -48,7 +48,8 @@ impl Compression {
 /// How the values of a column are encoded.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Layout {
-    /// Each different value once, and the rows by their numbers.
+    /// Each different value once, and the rows by their numbers, as long as the
+    /// dictionary has room.
     Dictionary,
     /// Differences from row to row, in no more bits than they need.
     Differences,
@@ -113,9 +114,10 @@ const HARDLY_DIFFERS: [&str; 4] = [RECEIVE_TIME, "flows", "domain", RECORDS];
 /// others would take time and tell nothing: a page has rows of many exporters
 /// and of all ports and addresses.
 const TELLS_PAGES_APART: [&str; 6] = [SEQ, TIME, START, END, "bytes", "packets"];
-/// Octets of a column's dictionary: what a row group's addresses need at worst,
-/// so that they are kept, and read, by number.
-const DICTIONARY_BYTES_MAX: usize = 16 << 20;
+/// Octets of a column's dictionary, some 15 000 addresses; texts that no longer
+/// fit are written as they are. A larger one leaves the processor's caches, and
+/// looking each text up in it takes more time than compressing the text.
+const DICTIONARY_BYTES_MAX: usize = 256 << 10;
 /// Values that a column's encoder takes at once, which keeps its calls few.
 const VALUES_AT_ONCE: usize = 4096;
 

@@ -22,6 +22,7 @@ mod compression;
 mod crash;
 mod damage;
 mod dialect;
+mod encoding;
 mod flows;
 mod full;
 mod golden;
