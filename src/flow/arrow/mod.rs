@@ -33,7 +33,6 @@ use arrow_array::RecordBatchOptions;
 use arrow_array::StringArray;
 use arrow_array::TimestampMillisecondArray;
 use arrow_array::UInt64Array;
-use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_array::types::UInt8Type;
@@ -331,7 +330,7 @@ impl Assembly {
     fn sparse_texts<T: Copy + Eq + Hash>(
         &mut self,
         values: &Sparse<T>,
-        write: impl Fn(T, &mut StringBuilder),
+        write: impl Fn(T, &mut Vec<u8>),
     ) -> Result<(), ArrowError> {
         if values.rows.is_empty() {
             self.leave_out();
@@ -346,16 +345,16 @@ impl Assembly {
         &mut self,
         values: impl Iterator<Item = Option<T>>,
         different: usize,
-        write: impl Fn(T, &mut StringBuilder),
+        write: impl Fn(T, &mut Vec<u8>),
     ) -> Result<(), ArrowError> {
         let mut texts = Texts::with_room(self.rows, different);
         for value in values {
             match value {
-                Some(value) => texts.push(value, &write),
+                Some(value) => texts.push(value),
                 None => texts.push_null(),
             }
         }
-        self.put(Arc::new(texts.finish()?));
+        self.put(Arc::new(texts.finish(write)?));
         Ok(())
     }
 
