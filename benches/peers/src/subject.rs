@@ -215,17 +215,25 @@ pub fn all() -> Vec<Subject> {
 
 /// Those that take as many records as can be sent, flows being known.
 pub fn at_line_rate() -> Vec<Subject> {
-    let aggregates = "aggregates by its whole flow key and ages; its lane alone";
+    // Room for all flows: none is to leave before its time.
+    const ROOMY: Option<&str> = Some("[cache]\nmax-flows = 2000000\n");
     let huge_pages = Flowlogd {
-        flow_log: Some(""),
+        flow_log: ROOMY,
         has_huge_pages: true,
     };
-    let with_huge_pages = "the same, the C library asking for huge pages";
     let mut subjects = all();
     subjects.retain(|subject| [PLAIN, COMPRESSED, IGNORING].contains(&subject.name));
     subjects.extend([
-        Subject::new("flowlogd", Flowlogd::with(Some("")), aggregates),
-        Subject::new("flowlogd, huge pages", huge_pages, with_huge_pages),
+        Subject::new(
+            "flowlogd",
+            Flowlogd::with(ROOMY),
+            "aggregates by its whole flow key and ages",
+        ),
+        Subject::new(
+            "flowlogd, huge pages",
+            huge_pages,
+            "the same, with the C library asking for huge pages",
+        ),
     ]);
     subjects
 }
