@@ -1,5 +1,7 @@
 //! One live flow and its place in slab, wheel and details.
 
+use std::mem::offset_of;
+
 use crate::flow::EndReason;
 use crate::flow::FlowRecord;
 
@@ -33,6 +35,12 @@ pub(super) struct Entry {
 }
 
 const _: () = assert!(size_of::<Entry>() == 160);
+// What reading an entry ahead relies on: wherever it starts, its protocol is in
+// the second of its cache lines.
+const _: () = {
+    let protocol = offset_of!(Entry, record.key.protocol);
+    assert!(64 <= protocol && protocol < 96);
+};
 
 impl Entry {
     /// A flow of one record, linked nowhere yet.
