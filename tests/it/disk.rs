@@ -1,6 +1,8 @@
 //! A disk that is full for a while, and a journal at its quota.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -27,9 +29,7 @@ fn a_full_disk_costs_counted_flows_until_there_is_space_again() {
             daemon.get("/api/v1/stats")["log_store"]["durable"]["records"] == json!(30)
         });
         let ballast = dir.path().join("ballast");
-        let filled = fs::write(&ballast, vec![1; 16 << 20]);
-        assert!(filled.is_err(), "the disk is not full");
-        let refusals = send_until_refused(&daemon, &mut exporter);
+        let refusals = send_until_refused(&daemon, &mut exporter, &ballast);
         assert_eq!(daemon.text("/healthz"), "ok\n");
         assert_eq!(fault_metric(&daemon), "1");
         assert_eq!(daemon.get("/api/v1/stats")["gaps"], json!([]));
@@ -74,11 +74,13 @@ fn a_full_disk_costs_counted_flows_until_there_is_space_again() {
     });
 }
 
-/// Sends until flows were refused in six rounds and the journal's disk is full
-/// too; says in how many.
-fn send_until_refused(daemon: &Daemon, exporter: &mut V5Exporter) -> usize {
+/// Fills the disk, again in each round, for the journal and merged parts give
+/// room back, and sends until flows were refused in six rounds and the journal's
+/// disk is full too; says in how many.
+fn send_until_refused(daemon: &Daemon, exporter: &mut V5Exporter, ballast: &Path) -> usize {
     let mut refusals = 0;
     for _ in 0..60 {
+        fill(ballast);
         let before = records(daemon, "refused");
         for _ in 0..200 {
             exporter.send();
@@ -92,6 +94,13 @@ fn send_until_refused(daemon: &Daemon, exporter: &mut V5Exporter) -> usize {
         }
     }
     panic!("the disk is not full: {}", daemon.get("/api/v1/stats"));
+}
+
+/// Makes a file as large as its disk allows.
+fn fill(path: &Path) {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    let mut file = file.unwrap();
+    while file.write(&[1; 4096]).is_ok() {}
 }
 
 /// Each state has its begin and its end in the log; what the journal gives back
